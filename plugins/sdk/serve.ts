@@ -1,0 +1,123 @@
+/**
+ * The Worker's side of the protocol: says hello, then answers the kernel's requests from a definition.
+ *
+ * @module
+ */
+
+import { faulted, unavailable } from "./answer.ts";
+import type { Answer, EncodedPage, Fault, PluginDescription, RecordPage } from "./contract.ts";
+import type { FormatDefinition, OpenFormat, OpenSink, SinkDefinition } from "./define.ts";
+import type { HostMessage, PluginMessage } from "./protocol.ts";
+import { transferables } from "./transfer.ts";
+
+/** What is served. */
+export type Served =
+  | { readonly kind: "sink"; readonly definition: SinkDefinition }
+  | { readonly kind: "format"; readonly definition: FormatDefinition };
+
+/** The Worker's end of the line, captured before plugin code can replace it. */
+interface Port {
+  postMessage(message: PluginMessage, transfer?: Transferable[]): void;
+  onmessage: ((event: MessageEvent<HostMessage>) => void) | null;
+  close(): void;
+}
+
+/** Serve `served` in this Worker; used through `defineSink` and `defineFormat`. */
+export function serve(description: PluginDescription, served: Served): void {
+  const port = globalThis as unknown as Port;
+  const server = new Server(served);
+  port.onmessage = (event) => {
+    server.handle(event.data).then(
+      (reply) => port.postMessage(reply, reply.t === "encoded" ? transferables(reply.encoded) : []),
+    );
+  };
+  port.postMessage({ t: "hello", description });
+}
+
+class Server {
+  readonly #served: Served;
+  #sink: OpenSink | undefined;
+  #format: OpenFormat | undefined;
+  /** The newest generation that ended, and why: later pages of it are refused. */
+  #ended: { readonly generation: number; readonly fault: Fault } | undefined;
+
+  constructor(served: Served) {
+    this.#served = served;
+  }
+
+  async handle(message: HostMessage): Promise<PluginMessage> {
+    try {
+      return await this.#dispatch(message);
+    } catch (error) {
+      return { t: "fault", n: message.n, fault: faultOf(error) };
+    }
+  }
+
+  async #dispatch(message: HostMessage): Promise<PluginMessage> {
+    const { n } = message;
+    switch (message.t) {
+      case "ping":
+        return { t: "pong", n };
+      case "discover": {
+        const discover = this.#served.kind === "sink" ? this.#served.definition.discover : undefined;
+        return {
+          t: "discovered",
+          n,
+          hosts: await discover?.call(this.#served.definition, message.config) ?? [],
+        };
+      }
+      case "open":
+        return { t: "opened", n, opened: await this.#open(message.config) };
+      case "reconfigure":
+        if (this.#sink?.reconfigure === undefined) {
+          throw new TypeError("Cannot reconfigure: the plugin does not offer it");
+        }
+        await this.#sink.reconfigure(message.config);
+        return { t: "reconfigured", n };
+      case "deliver":
+        return { t: "answer", n, answer: await this.#deliver(message.page, message.generation) };
+      case "encode":
+        return { t: "encoded", n, encoded: await this.#encode(message.page) };
+      case "close":
+        await (this.#sink?.close() ?? this.#format?.close?.());
+        return { t: "closed", n };
+    }
+  }
+
+  async #open(config: Parameters<SinkDefinition["open"]>[0]) {
+    if (this.#served.kind === "format") {
+      this.#format = await this.#served.definition.open(config);
+      return {};
+    }
+    this.#sink = await this.#served.definition.open(config);
+    return this.#sink.opened ?? {};
+  }
+
+  async #deliver(page: RecordPage, generation: number): Promise<Answer> {
+    if (this.#sink === undefined) throw new TypeError("Cannot deliver: the sink is not open");
+    if (this.#ended !== undefined && generation <= this.#ended.generation) return faulted(this.#ended.fault);
+    const answer = await this.#sink.deliver(page, generation).catch((error) => faulted(faultOf(error)));
+    if (answer.fault !== undefined || answer.failed.length > 0) this.#end(generation, answer);
+    return answer;
+  }
+
+  #end(generation: number, answer: Answer): void {
+    if (this.#ended !== undefined && this.#ended.generation >= generation) return;
+    const fault = answer.fault ??
+      unavailable("GENERATION_ENDED", "An earlier record failed and is tried again first");
+    this.#ended = { generation, fault };
+  }
+
+  async #encode(page: Parameters<OpenFormat["encode"]>[0]): Promise<EncodedPage> {
+    if (this.#format === undefined) throw new TypeError("Cannot encode: the format is not open");
+    return await this.#format.encode(page);
+  }
+}
+
+/** The fault that a thrown value stands for. Told apart by shape: the class may come from another copy of the SDK. */
+function faultOf(error: unknown): Fault {
+  const fault = (error as { fault?: Fault } | null)?.fault;
+  if (typeof fault === "object" && fault !== null && typeof fault.kind === "string") return fault;
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return unavailable("PLUGIN_ERROR", `The plugin threw ${text}`);
+}

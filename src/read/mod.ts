@@ -1,0 +1,56 @@
+/**
+ * The read stage: messages of one outbox in commit-safe order, as a stream of pages, without a lock that a publisher
+ * could meet.
+ *
+ * Reading by `id > last` loses messages, because a smaller id can commit later. So the reader works in *windows*. A
+ * window is the set of messages visible in its upper mark and not in its lower one. It is read in two phases, each in the
+ * order of ids:
+ *
+ * 1. *stragglers*: messages with an id up to the lower mark's `topId`, of transactions that were open at the lower mark;
+ * 2. *run*: messages with ids above that, up to the upper mark's `topId`.
+ *
+ * When both are read to their end (a page with no messages; a short page means nothing, because pages are also bounded
+ * in bytes), the upper mark becomes the next window's lower one. A transaction that stays open delays only its own messages: they
+ * are stragglers of the window in which it commits. Nothing is held back, nothing is read twice.
+ *
+ * Marks, windows and pages live as long as the database connection that gave them: after a reconnect the reader starts
+ * again from the saved position.
+ *
+ * @module
+ */
+
+import type { Page } from "../record/page.ts";
+import type { Mark, Window } from "../record/position.ts";
+
+/** How much one page may hold. */
+export interface PageLimit {
+  /** Most messages. */
+  readonly rows: number;
+  /** Most bytes of payload, headers and previous row together; a single larger message is a page of its own. */
+  readonly bytes: number;
+}
+
+/** The outbox, as the read stage needs it. Every method throws {@link SourceError} when the database cannot answer. */
+export interface PageSource {
+  /** Take a mark, in a transaction of its own. */
+  mark(): Promise<Mark>;
+  /** The next stragglers with an id above `afterId`, or `null` at the end of the phase. */
+  stragglers(window: Window, afterId: number, limit: PageLimit): Promise<Page | null>;
+  /** The next messages of the run with an id above `afterId`, or `null` at the end of the phase. */
+  run(window: Window, afterId: number, limit: PageLimit): Promise<Page | null>;
+  /**
+   * Ask publishers to notify for the next while. Called at most once a second, when the reader runs dry; the reader polls once more
+   * afterwards.
+   */
+  askForWakeup(): Promise<void>;
+  /**
+   * Wait until a publisher notifies, `ms` have passed, or `signal` aborts. Returns at once when a notification has
+   * arrived since the last call.
+   */
+  waitForWakeup(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+/** The database did not answer: the session over this outbox is void, and starts again from the saved position. */
+export class SourceError extends Error {
+  override readonly name = "SourceError";
+}

@@ -1,0 +1,33 @@
+/**
+ * Pages of messages, as they come out of PostgreSQL.
+ *
+ * @module
+ */
+
+import type { Column } from "@pg-tide/sdk";
+
+/** Messages of an outbox in the order of their ids, as columns. */
+export interface Page {
+  /** Number of messages; at least one. */
+  readonly count: number;
+  /** Strictly rising. */
+  readonly ids: Float64Array<ArrayBuffer>;
+  /** When each was published, in milliseconds since 1970, with a fraction. */
+  readonly createdMs: Float64Array<ArrayBuffer>;
+  /** For each, an index into the SDK's `OPS`. */
+  readonly ops: Uint8Array<ArrayBuffer>;
+  readonly dedupKey: Column;
+  /** JSON text; never NULL. */
+  readonly payload: Column;
+  /** The headers given at publish, as JSON text of an object of strings, or NULL. */
+  readonly headers: Column;
+  /** The previous row as JSON text, or NULL. */
+  readonly previous: Column;
+}
+
+/** Bytes of values that a page holds in memory. */
+export function pageBytes(
+  page: { readonly payload: Column; readonly previous: Column; readonly headers: Column },
+): number {
+  return page.payload.bytes.length + page.previous.bytes.length + page.headers.bytes.length;
+}
