@@ -16,12 +16,7 @@ export interface OffsetStore {
   /**
    * Save a position, and its window if that is not saved yet.
    *
-   * @throws {FencedError} when the lease's epoch is not ours any more; nothing is saved then
+   * @throws {FencedError} (`src/base/errors.ts`) when the lease's epoch is not ours any more; nothing is saved then
    */
   save(position: Position): Promise<void>;
-}
-
-/** Another relay has taken the pipeline's lease: this one must stop at once and may write nothing. */
-export class FencedError extends Error {
-  override readonly name = "FencedError";
 }

@@ -53,3 +53,8 @@ export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === "") return error.errors.map(messageOf).join("; ");
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Another relay has taken the pipeline's lease: this one must stop at once and may write nothing. */
+export class FencedError extends Error {
+  override readonly name = "FencedError";
+}
