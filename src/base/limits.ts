@@ -1,0 +1,58 @@
+/**
+ * Every number that bounds work, each with its reason. How they relate is asserted when the module loads.
+ *
+ * @module
+ */
+
+import { invariant } from "./invariant.ts";
+
+/** The bounds of the relay's work. */
+export const LIMITS = {
+  /**
+   * Messages in a page. 4,000 small messages fill about 1 MiB, and a page then gives 40 produce requests of `batch_size` 100:
+   * enough to keep five in flight. Larger pages gained nothing when measured.
+   */
+  pageRows: 4_000,
+
+  /** Bytes of values in a page, unless one message is larger. The contract's limit. */
+  pageBytes: 2 * 1024 * 1024,
+
+  /** Pages read ahead of the stages. One is enough to hide the database's round trip. */
+  pagesAhead: 1,
+
+  /**
+   * Bytes of pages in flight to a sink, per pipeline. Each page is held twice, here and in the Worker, so that it can be sent
+   * again after the Worker died.
+   */
+  inFlightBytes: 16 * 1024 * 1024,
+
+  /** Pages in flight to a sink when it does not say. */
+  pagesInFlight: 4,
+
+  /**
+   * Pause between two saves of a position. 20 ms bounds it to 50 commits a second per pipeline, and what a kill repeats to
+   * what was in flight plus 20 ms of deliveries.
+   */
+  commitPauseMs: 20,
+
+  /** Least time between two marks while messages trickle in: wake-ups are coalesced to this. */
+  pollMinMs: 2,
+
+  /** An idle time from which the reader asks publishers to notify instead of polling ever more. */
+  wakeupAfterIdleMs: 25,
+
+  /** Bytes of a log line, error reason or advice that comes from outside. */
+  textMax: 2_000,
+
+  /** A blocked pipeline is tried again this often without a change: rights are granted, topics created. */
+  blockedRetryMs: 10_000,
+
+  /** A change in the catalog is noticed at the latest after this, when no notification arrives. */
+  catalogPollMs: 1_000,
+
+  /** Rotation of outbox slots is looked at this often. */
+  rotateEveryMs: 60_000,
+} as const;
+
+invariant(LIMITS.inFlightBytes >= 4 * LIMITS.pageBytes, "several pages fit in flight");
+invariant(LIMITS.pollMinMs < LIMITS.wakeupAfterIdleMs, "polling comes before asking for wake-ups");
