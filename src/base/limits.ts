@@ -50,6 +50,9 @@ export const LIMITS = {
   /** A change in the catalog is noticed at the latest after this, when no notification arrives. */
   catalogPollMs: 1_000,
 
+  /** How long the parts of a session that has ended are waited for. */
+  shutdownMs: 3_000,
+
   /** Rotation of outbox slots is looked at this often. */
   rotateEveryMs: 60_000,
 } as const;

@@ -13,6 +13,7 @@ import { Committer } from "../ack/committer.ts";
 import { Frontier } from "../ack/frontier.ts";
 import type { OffsetStore } from "../ack/mod.ts";
 import type { Clock } from "../base/clock.ts";
+import { LIMITS } from "../base/limits.ts";
 import { DeadLetterDesk } from "../deliver/dead_letter_desk.ts";
 import { Dispatcher, type RetryPolicy } from "../deliver/dispatcher.ts";
 import type { Sink } from "../deliver/mod.ts";
@@ -143,12 +144,15 @@ export class Session {
     await this.#committer.flush();
   }
 
+  /** Give up what is under way. A database that hangs is not waited for: its queries can change nothing any more. */
   async #shut(): Promise<void> {
     this.#encoder.close();
     this.#dispatcher.close();
-    await this.#reader.stop();
-    await this.#pumping;
-    await this.#committer.flush();
+    const timer = new AbortController();
+    const timeout = this.#parts.clock.sleep(LIMITS.shutdownMs, timer.signal);
+    const ended = Promise.all([this.#reader.stop(), this.#pumping, this.#committer.flush()]);
+    await Promise.race([ended, timeout]);
+    timer.abort();
   }
 
   async #pump(): Promise<void> {

@@ -1,0 +1,96 @@
+/**
+ * Running pipelines: what a pipeline needs from the database and from plugins, as ports, so that the same loop runs on the
+ * real ones and on simulated ones.
+ *
+ * @module
+ */
+
+import type { Fault, Json } from "@pg-tide/sdk";
+import type { OffsetStore } from "../ack/mod.ts";
+import type { RetryPolicy } from "../deliver/dispatcher.ts";
+import type { Sink } from "../deliver/mod.ts";
+import type { Format } from "../encode/mod.ts";
+import type { DeadLetterStore } from "../record/dead_letter.ts";
+import type { PageSource } from "../read/mod.ts";
+import type { Start } from "../read/reader.ts";
+import type { Route } from "../route/mod.ts";
+import type { Transform } from "../transform/mod.ts";
+
+/** A pipeline as it stands in the database. */
+export interface PipelineSpec {
+  readonly name: string;
+  /** The outbox's bare name. */
+  readonly outbox: string;
+  readonly outboxNumber: number;
+  /** Tells apart outboxes that had the same ids, for `pg_tide_id`. */
+  readonly incarnation: string;
+  readonly consumerGroup: string;
+  readonly config: Json;
+  readonly enabled: boolean;
+  /** Rises with every change of the configuration. */
+  readonly revision: number;
+}
+
+/** What a user sees of a pipeline. */
+export interface PipelineReport {
+  readonly state: "starting" | "running" | "waiting" | "blocked" | "stopped";
+  /** A stable code, or null when all is well. */
+  readonly code: string | null;
+  readonly reason: string | null;
+  readonly advice: string | null;
+}
+
+/** The pipeline's lease. Times are the database server's. */
+export interface Lease {
+  /** Take the lease; the new epoch, or `null` while another relay holds it. */
+  tryAcquire(leaseMs: number): Promise<number | null>;
+  /** Prolong it; false when another relay has taken it. */
+  renew(epoch: number, leaseMs: number): Promise<boolean>;
+  /** Give it up, so that another relay may take it at once. */
+  release(epoch: number): Promise<void>;
+}
+
+/** The outbox, opened for one session. */
+export interface OutboxSession {
+  readonly source: PageSource;
+  readonly start: Start;
+  readonly offsets: OffsetStore;
+  readonly deadLetters: DeadLetterStore;
+}
+
+/** A pipeline's place in the database. */
+export interface PipelineStore {
+  readonly lease: Lease;
+  /**
+   * Check that the saved position belongs to this database's numbering, then load it.
+   *
+   * @throws {UserError} when it does not: nothing may be read then
+   */
+  openOutbox(epoch: number): Promise<OutboxSession>;
+  /** Make the state known to `status`. */
+  report(epoch: number, report: PipelineReport): Promise<void>;
+}
+
+/** A plugin that was opened for one session, or why it was not. */
+export type OpenedPlugins =
+  | { readonly sink: Sink; readonly format: Format | null; close(): Promise<void> }
+  | { readonly fault: Fault };
+
+/** A configuration that was understood. */
+export interface Prepared {
+  readonly transform: Transform;
+  readonly route: Route;
+  readonly retry: RetryPolicy;
+  readonly pollIntervalMs: number;
+  open(): Promise<OpenedPlugins>;
+}
+
+/** Understands configurations. */
+export interface Preparer {
+  /**
+   * Parse a pipeline's configuration, resolve its references, compile its expressions.
+   *
+   * @throws {UserError} with all problems at once
+   */
+  prepare(spec: PipelineSpec): Promise<Prepared>;
+}

@@ -1,0 +1,131 @@
+/**
+ * The supervisor: keeps the set of running pipelines equal to the enabled ones in the database.
+ *
+ * It looks at the catalog when told of a change and at least once a second, so that enabling, disabling, changing, creating and
+ * deleting pipelines takes effect without a restart. Pipelines are independent: starting, draining or failing one never waits for
+ * another.
+ *
+ * @module
+ */
+
+import { backoffMs } from "../base/backoff.ts";
+import type { Clock } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
+import type { Logger } from "../base/telemetry.ts";
+import type { PipelineSpec } from "./mod.ts";
+
+/** The catalog of pipelines in the database. */
+export interface Catalog {
+  /** All pipelines, enabled or not. */
+  load(): Promise<readonly PipelineSpec[]>;
+  /** Resolves when a change was notified, after `ms`, or when `signal` aborts. */
+  waitForChange(ms: number, signal: AbortSignal): Promise<void>;
+  /** Empty outbox slots that are due; returns what was done, for the log. */
+  rotate(): Promise<readonly string[]>;
+}
+
+/** One pipeline under supervision. */
+export interface Supervised {
+  readonly revision: number;
+  start(): void;
+  update(spec: PipelineSpec): void;
+  stop(): Promise<void>;
+}
+
+/** What a supervisor needs. */
+export interface SupervisorOptions {
+  readonly catalog: Catalog;
+  readonly create: (spec: PipelineSpec) => Supervised;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Waits between looks at a catalog that cannot be read. */
+const RELOAD = { initialMs: 200, maxMs: 5_000 };
+
+/** Runs all enabled pipelines of a database. */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #pipelines = new Map<string, Supervised>();
+  /** Pipelines that are draining; a pipeline of the same name starts when its predecessor has ended. */
+  readonly #ending = new Map<string, Promise<void>>();
+  readonly #stop = new AbortController();
+  #running: Promise<unknown> | null = null;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  /** Start looking. */
+  start(): void {
+    this.#running = Promise.all([this.#watch(), this.#rotate()]);
+  }
+
+  /** Drain all pipelines, side by side. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+    for (const name of [...this.#pipelines.keys()]) this.#end(name);
+    await Promise.all(this.#ending.values());
+  }
+
+  async #watch(): Promise<void> {
+    const { catalog, clock, log } = this.#options;
+    let failures = 0;
+    while (!this.#stop.signal.aborted) {
+      try {
+        this.#reconcile(await catalog.load());
+        if (failures > 0) log.info("PostgreSQL answers again");
+        failures = 0;
+        await catalog.waitForChange(LIMITS.catalogPollMs, this.#stop.signal);
+      } catch (error) {
+        if (failures++ === 0) {
+          log.warn("Cannot read the pipelines: waiting for PostgreSQL", { reason: messageOf(error) });
+        }
+        await clock.sleep(backoffMs(RELOAD, failures, clock.random()), this.#stop.signal);
+      }
+    }
+  }
+
+  #reconcile(specs: readonly PipelineSpec[]): void {
+    const wanted = new Map(specs.filter((spec) => spec.enabled).map((spec) => [spec.name, spec]));
+    for (const name of this.#pipelines.keys()) {
+      if (!wanted.has(name)) this.#end(name);
+    }
+    for (const [name, spec] of wanted) {
+      const pipeline = this.#pipelines.get(name);
+      if (pipeline !== undefined) {
+        if (pipeline.revision !== spec.revision) pipeline.update(spec);
+      } else if (!this.#ending.has(name)) {
+        this.#begin(spec);
+      }
+    }
+  }
+
+  #begin(spec: PipelineSpec): void {
+    const pipeline = this.#options.create(spec);
+    this.#pipelines.set(spec.name, pipeline);
+    pipeline.start();
+  }
+
+  #end(name: string): void {
+    const pipeline = this.#pipelines.get(name);
+    if (pipeline === undefined) return;
+    this.#pipelines.delete(name);
+    this.#ending.set(name, pipeline.stop().finally(() => this.#ending.delete(name)));
+  }
+
+  async #rotate(): Promise<void> {
+    const { catalog, clock, log } = this.#options;
+    while (!this.#stop.signal.aborted) {
+      try {
+        for (const done of await catalog.rotate()) log.info(done);
+      } catch (error) {
+        log.debug("Cannot rotate", { reason: messageOf(error) });
+      }
+      // Jitter keeps several relays from looking at the same moment.
+      await clock.sleep(LIMITS.rotateEveryMs * (0.75 + clock.random() / 2), this.#stop.signal);
+    }
+  }
+}
