@@ -1,0 +1,110 @@
+/**
+ * A pipeline's configuration, from the JSON object in the catalog to the values of the kernel, its sink and its format.
+ *
+ * @module
+ */
+
+import type { Json, PluginDescription } from "@pg-tide/sdk";
+import type { Problem } from "../base/errors.ts";
+import { nearestName } from "../base/nearest.ts";
+import { type ComposedFields, composeFields, type SplitValues } from "./compose.ts";
+import { interpolate, type InterpolationPolicy, type InterpolationPorts } from "./interpolate.ts";
+import { KERNEL_FIELDS, KERNEL_RULES, NATIVE_FORMAT } from "./kernel_fields.ts";
+import { isJsonObject, parseFields, type Values } from "./parse.ts";
+import { oneOf } from "./value.ts";
+
+/** The plugins that a relay knows. */
+export type PluginCatalog = readonly PluginDescription[];
+
+/** A pipeline's configuration that is as it should be, but for its references. */
+export interface PipelineConfig {
+  readonly sink: PluginDescription;
+  /** `null` is the native format. */
+  readonly format: PluginDescription | null;
+  readonly fields: ComposedFields;
+  /** All values by field name, with defaults; references are not resolved, so that it may be shown. */
+  readonly values: Values;
+}
+
+/** A configuration, or all that is wrong with it. */
+export type ParsedPipeline =
+  | { readonly config: PipelineConfig; readonly problems: readonly [] }
+  | { readonly config: null; readonly problems: readonly Problem[] };
+
+/** Read a pipeline's configuration. */
+export function parsePipeline(raw: Json, catalog: PluginCatalog): ParsedPipeline {
+  if (!isJsonObject(raw)) {
+    return {
+      config: null,
+      problems: [{ field: "", message: "Cannot read the configuration: expected an object" }],
+    };
+  }
+  const problems: Problem[] = [];
+  const sink = findPlugin("sink_type", raw["sink_type"], catalog, problems);
+  const format = isNative(raw["wire_format"])
+    ? null
+    : findPlugin("wire_format", raw["wire_format"], catalog, problems);
+  // Without its plugins the other fields cannot be told from mistakes.
+  if (sink === null || problems.length > 0) return { config: null, problems };
+  const fields = composeFields({ specs: KERNEL_FIELDS, rules: KERNEL_RULES }, sink, format);
+  const { values, problems: found } = parseFields(fields.specs, fields.rules, raw);
+  const all = [...found, ...retryProblems(values, found)];
+  return all.length > 0
+    ? { config: null, problems: all }
+    : { config: { sink, format, fields, values }, problems: [] };
+}
+
+/** A pipeline's values with references resolved, or all that does not resolve. */
+export type ResolvedPipeline = {
+  readonly values: SplitValues | null;
+  readonly problems: readonly Problem[];
+  /** Texts that must never be shown, for `redactor`. */
+  readonly secrets: ReadonlySet<string>;
+};
+
+/** Resolve the references of a pipeline's configuration, and read its files. Done when it starts, and again when it changes. */
+export async function resolvePipeline(
+  config: PipelineConfig,
+  policy: InterpolationPolicy,
+  ports: InterpolationPorts,
+): Promise<ResolvedPipeline> {
+  const { values, problems, secrets } = await interpolate(config.fields, config.values, policy, ports);
+  return { values: problems.length > 0 ? null : config.fields.split(values), problems, secrets };
+}
+
+function isNative(name: Json | undefined): boolean {
+  return name === undefined || name === null || name === NATIVE_FORMAT;
+}
+
+function findPlugin(
+  field: "sink_type" | "wire_format",
+  name: Json | undefined,
+  catalog: PluginCatalog,
+  problems: Problem[],
+): PluginDescription | null {
+  const kind = field === "sink_type" ? "sink" : "format";
+  const known = catalog.filter((plugin) => plugin.kind === kind);
+  const plugin = known.find((candidate) => candidate.name === name) ?? null;
+  if (plugin === null) problems.push({ field, message: unknownPlugin(field, name, known) });
+  return plugin;
+}
+
+function unknownPlugin(field: string, name: Json | undefined, known: PluginCatalog): string {
+  const names = [...(field === "wire_format" ? [NATIVE_FORMAT] : []), ...known.map((plugin) => plugin.name)];
+  const nearest = typeof name === "string" ? nearestName(name, names) : null;
+  const hint = nearest === null ? "" : ` (did you mean "${nearest}"?)`;
+  if (name === undefined || name === null) return `Cannot leave out ${field}: expected ${oneOf(names)}`;
+  const shown = JSON.stringify(name).slice(0, 100);
+  return `Cannot use ${field}: this relay has no ${shown}${hint}, expected ${oneOf(names)}`;
+}
+
+/** The one relation between numbers that rules cannot say. */
+function retryProblems(values: Values, found: readonly Problem[]): Problem[] {
+  const [first, longest] = ["retry.initial_ms", "retry.max_ms"];
+  if (found.some(({ field }) => field === first || field === longest)) return [];
+  if (Number(values[first!] ?? 0) <= Number(values[longest!] ?? Infinity)) return [];
+  const message = `Cannot use ${first}: ${values[first!]}, expected at most ${longest}, which is ${
+    values[longest!]
+  }`;
+  return [{ field: first!, message }];
+}

@@ -1,0 +1,57 @@
+/**
+ * Keeping secrets out of texts: logs, errors, `status`.
+ *
+ * @module
+ */
+
+/** What stands in place of a secret. */
+export const REDACTED = "***";
+
+/** A function that replaces secrets in any text. */
+export type Redact = (text: string) => string;
+
+// Everything between the first colon behind "//" and the last "@" of the same word: passwords with "/" or "@" in them, which
+// ought to be encoded, must not show either.
+const USERINFO_REGEXP = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s:@/"'`<>]*):[^\s"'`<>]*@/gi;
+const PARAMETER_REGEXP =
+  /\b(password|passwd|pwd|passfile|sslpassword|secret|token|api[_-]?key)=[^\s&"'`<>]+/gi;
+
+/** Replace passwords in URLs (`postgresql://user:***@host`) and in `password=…` parameters. */
+export function redactUrls(text: string): string {
+  // Most texts hold neither.
+  if (!text.includes("://") && !text.includes("=")) return text;
+  return text.replace(USERINFO_REGEXP, `$1:${REDACTED}@`).replace(PARAMETER_REGEXP, `$1=${REDACTED}`);
+}
+
+/**
+ * A function that replaces these secrets, also where they stand URL-encoded or escaped in JSON, and passwords in URLs.
+ *
+ * A secret of one to three characters is replaced only where it stands alone: anything else would make every text
+ * unreadable, and hide nothing.
+ */
+export function redactor(secrets: Iterable<string>): Redact {
+  const spellings = new Set([...secrets].filter((secret) => secret !== "").flatMap(spellingsOf));
+  // The longest first, so that one secret which begins another does not leave its rest behind.
+  const patterns = [...spellings].sort((a, b) => b.length - a.length).map(patternOf);
+  if (patterns.length === 0) return redactUrls;
+  const regexp = new RegExp(patterns.join("|"), "gu");
+  return (text) => redactUrls(text.replace(regexp, REDACTED));
+}
+
+function spellingsOf(secret: string): string[] {
+  // A text that is not well-formed cannot be encoded for a URL.
+  const encoded = encodeURIComponent(secret.toWellFormed());
+  return [
+    secret,
+    secret.trim(),
+    encoded,
+    encodeURI(secret.toWellFormed()),
+    JSON.stringify(secret).slice(1, -1),
+  ]
+    .filter((spelling) => spelling !== "");
+}
+
+function patternOf(secret: string): string {
+  const escaped = secret.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+  return secret.length > 3 ? escaped : `(?<![\\p{L}\\p{N}])${escaped}(?![\\p{L}\\p{N}])`;
+}
