@@ -49,15 +49,18 @@ export interface DaemonOptions {
 export class Daemon {
   readonly pid: number;
   readonly #folder: string;
+  readonly #logStart: number;
 
-  private constructor(pid: number, folder: string) {
+  private constructor(pid: number, folder: string, logStart: number) {
     this.pid = pid;
     this.#folder = folder;
+    this.#logStart = logStart;
   }
 
   /** Start a server; it may still fail at once, see {@link Daemon.exitCode}. */
   static async start(options: DaemonOptions): Promise<Daemon> {
     const { command, folder, orphanSignal, ...rest } = options;
+    const logStart = (await Deno.readFile(join(folder, "server.log")).catch(ignoreNotFound))?.length ?? 0;
     const guard = ["-c", GUARD, "guard", String(Deno.pid), folder, orphanSignal, ...command];
     await Promise.all(
       ["server.pid", "server.exit"].map((name) => Deno.remove(join(folder, name)).catch(ignoreNotFound)),
@@ -71,7 +74,7 @@ export class Daemon {
     const pid = await waitUntil(() => readNumber(join(folder, "server.pid")), {
       what: `the start of ${command[0]}`,
     });
-    return new Daemon(pid, folder);
+    return new Daemon(pid, folder, logStart);
   }
 
   /** Its exit code, 128 and the signal's number after a signal; undefined while it runs. */
@@ -79,9 +82,10 @@ export class Daemon {
     return readNumber(join(this.#folder, "server.exit"));
   }
 
-  /** What it printed so far. */
-  log(): Promise<string> {
-    return Deno.readTextFile(join(this.#folder, "server.log"));
+  /** What it printed since this start. */
+  async log(): Promise<string> {
+    const bytes = await Deno.readFile(join(this.#folder, "server.log"));
+    return new TextDecoder().decode(bytes.subarray(this.#logStart));
   }
 
   /** Send a signal, unless it has ended. */

@@ -13,12 +13,16 @@ import { MissingToolError } from "./errors.ts";
 const LOWEST = 20_000;
 const HIGHEST = 31_999;
 const ATTEMPTS = 200;
+/** Those given out and perhaps not listened on yet. */
+const given = new Set<number>();
 
 /** A TCP port of 127.0.0.1 on which nothing listens. */
 export function freePort(): number {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST + 1));
-    if (isFree(port)) return port;
+    if (given.has(port) || !isFree(port)) continue;
+    given.add(port);
+    return port;
   }
   throw new MissingToolError(
     `Cannot find a free port between ${LOWEST} and ${HIGHEST} of 127.0.0.1 in ${ATTEMPTS} attempts`,

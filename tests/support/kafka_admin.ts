@@ -1,0 +1,61 @@
+/**
+ * Topics and offsets through `npm:kafkajs`, a client independent of the one under test.
+ *
+ * @module
+ */
+
+import { type Admin, Kafka, logLevel } from "kafkajs";
+
+/** The offsets that a partition holds: `low` is the first one, `high` the next to be written. */
+export interface PartitionOffsets {
+  readonly partition: number;
+  readonly low: bigint;
+  readonly high: bigint;
+}
+
+/** A client that stays silent, for one short task. */
+export function quietClient(brokers: string): Kafka {
+  return new Kafka({
+    clientId: "pg-tide-tests",
+    brokers: brokers.split(","),
+    logLevel: logLevel.NOTHING,
+    retry: { initialRetryTime: 50, retries: 8 },
+  });
+}
+
+/** Create a topic and wait until its partitions have leaders. */
+export async function createTopic(
+  brokers: string,
+  topic: string,
+  partitions: number,
+  config: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+  await administer(brokers, async (admin) => {
+    const topics = [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }];
+    await admin.createTopics({ topics, waitForLeaders: true });
+  });
+}
+
+/** Delete a topic; the broker forgets it a moment later. */
+export async function deleteTopic(brokers: string, topic: string): Promise<void> {
+  await administer(brokers, (admin) => admin.deleteTopics({ topics: [topic] }));
+}
+
+/** The offsets of every partition of a topic, by partition. */
+export async function topicOffsets(brokers: string, topic: string): Promise<readonly PartitionOffsets[]> {
+  const offsets = await administer(brokers, (admin) => admin.fetchTopicOffsets(topic));
+  return offsets
+    .map(({ partition, low, high }) => ({ partition, low: BigInt(low), high: BigInt(high) }))
+    .toSorted((one, other) => one.partition - other.partition);
+}
+
+async function administer<Result>(brokers: string, task: (admin: Admin) => Promise<Result>): Promise<Result> {
+  const admin = quietClient(brokers).admin();
+  try {
+    await admin.connect();
+    return await task(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}

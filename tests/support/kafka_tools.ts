@@ -1,0 +1,87 @@
+/**
+ * Kafka's own command-line tools: what a user would look with, and no code of this project.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { type CommandResult, lastLines, runCommand } from "./command.ts";
+import { findClass, kafkaJars } from "./kafka_jars.ts";
+
+/** What {@link KafkaTools.consoleConsumer} reads and how it prints. */
+export interface ConsoleConsumerOptions {
+  /** @default true */
+  readonly fromBeginning?: boolean;
+  /** Ends after so many records; without it, when none came for `timeoutMs`. */
+  readonly maxMessages?: number;
+  /** Ends when no record came for so long. @default 30_000 */
+  readonly timeoutMs?: number;
+  /** Of the formatter, such as `{ "print.key": "true" }`. */
+  readonly properties?: Readonly<Record<string, string>>;
+  /** Of the consumer, such as `{ "isolation.level": "read_committed" }`. */
+  readonly consumerProperties?: Readonly<Record<string, string>>;
+}
+
+/** The tools of one version of Kafka. Each call starts a JVM, which takes a second or two. */
+export class KafkaTools {
+  readonly #version: string;
+  readonly #brokers: string;
+
+  /** @param brokers whom the tools ask */
+  constructor(version: string, brokers: string) {
+    this.#version = version;
+    this.#brokers = brokers;
+  }
+
+  /** Run any main class of Kafka's jars. */
+  async run(mainClass: string, args: readonly string[], logLevel = "warn"): Promise<CommandResult> {
+    const jars = await kafkaJars(this.#version);
+    // Started often and for a moment: the quickest compiler and the smallest collector.
+    const quick = ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"];
+    const logging = `-Dorg.slf4j.simpleLogger.defaultLogLevel=${logLevel}`;
+    return await runCommand("java", ["-cp", join(jars, "*"), ...quick, logging, mainClass, ...args]);
+  }
+
+  /**
+   * What `kafka-console-consumer` prints, byte for byte.
+   *
+   * @throws Error when it fails, with what it said
+   */
+  async consoleConsumer(
+    topic: string,
+    options: ConsoleConsumerOptions = {},
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const { fromBeginning = true, maxMessages, timeoutMs = 30_000 } = options;
+    const args = ["--bootstrap-server", this.#brokers, "--topic", topic, "--timeout-ms", String(timeoutMs)];
+    if (fromBeginning) args.push("--from-beginning");
+    if (maxMessages !== undefined) args.push("--max-messages", String(maxMessages));
+    args.push(...pairs("--property", options.properties));
+    args.push(...pairs("--consumer-property", options.consumerProperties));
+    const candidates: [string, string] = [
+      "org.apache.kafka.tools.consumer.ConsoleConsumer",
+      "kafka.tools.ConsoleConsumer",
+    ];
+    return (await this.#succeed(candidates, args)).stdout;
+  }
+
+  /** What `kafka-dump-log` says about segment files: batches, producer ids, sequences, codecs. */
+  async dumpLog(files: readonly string[], args: readonly string[] = []): Promise<string> {
+    const candidates: [string, string] = [
+      "org.apache.kafka.tools.DumpLogSegments",
+      "kafka.tools.DumpLogSegments",
+    ];
+    const result = await this.#succeed(candidates, ["--files", files.join(","), ...args]);
+    return new TextDecoder().decode(result.stdout);
+  }
+
+  async #succeed(candidates: readonly [string, string], args: readonly string[]): Promise<CommandResult> {
+    const mainClass = await findClass(await kafkaJars(this.#version), candidates);
+    const result = await this.run(mainClass, args);
+    if (result.code === 0) return result;
+    throw new Error(`Cannot run ${mainClass}: exit code ${result.code}\n${lastLines(result.stderr)}`);
+  }
+}
+
+function pairs(flag: string, properties: Readonly<Record<string, string>> = {}): string[] {
+  return Object.entries(properties).flatMap(([name, value]) => [flag, `${name}=${value}`]);
+}
