@@ -18,7 +18,7 @@ export class Committer {
   readonly #clock: Clock;
   #wanted: Position | null = null;
   #saving: Promise<void> | null = null;
-  #failure: unknown = undefined;
+  #failed = false;
   readonly #onFailure: (error: unknown) => void;
 
   /** @param onFailure called once when a save fails; nothing is saved afterwards */
@@ -31,7 +31,7 @@ export class Committer {
   /** The frontier has moved to `position`. */
   advance(position: Position): void {
     this.#wanted = position;
-    this.#saving ??= this.#saveAll();
+    this.#start();
   }
 
   /** Resolves when everything given so far is saved, or saving has failed. */
@@ -39,20 +39,26 @@ export class Committer {
     while (this.#saving !== null) await this.#saving;
   }
 
+  #start(): void {
+    if (this.#saving !== null || this.#failed || this.#wanted === null) return;
+    this.#saving = this.#saveAll().finally(() => {
+      this.#saving = null;
+      this.#start();
+    });
+  }
+
   async #saveAll(): Promise<void> {
-    while (this.#wanted !== null && this.#failure === undefined) {
+    while (this.#wanted !== null && !this.#failed) {
       const position = this.#wanted;
       this.#wanted = null;
       try {
         await this.#store.save(position);
       } catch (error) {
-        this.#failure = error;
+        this.#failed = true;
         this.#onFailure(error);
-        break;
       }
       // The pause is skipped when nothing waits, so that a drain is not held up.
       if (this.#wanted !== null) await this.#clock.sleep(LIMITS.commitPauseMs);
     }
-    this.#saving = null;
   }
 }

@@ -66,7 +66,7 @@ export interface PipelineStore {
    *
    * @throws {UserError} when it does not: nothing may be read then
    */
-  openOutbox(epoch: number): Promise<OutboxSession>;
+  openOutbox(spec: PipelineSpec, epoch: number): Promise<OutboxSession>;
   /** Make the state known to `status`. */
   report(epoch: number, report: PipelineReport): Promise<void>;
 }

@@ -125,8 +125,9 @@ export class Pipeline {
   async #attempt(epoch: number, keeper: LeaseKeeper, interrupt: AbortSignal): Promise<void> {
     const { store, preparer } = this.#options;
     await this.#report(epoch, { state: "starting", code: null, reason: null, advice: null }, "quiet");
-    const prepared = await preparer.prepare(this.#spec);
-    const outbox = await store.openOutbox(epoch);
+    const spec = this.#spec;
+    const prepared = await preparer.prepare(spec);
+    const outbox = await store.openOutbox(spec, epoch);
     const plugins = await this.#openPlugins(epoch, prepared, interrupt);
     if (plugins === null) return;
     const session = new Session({
