@@ -59,7 +59,9 @@ export async function readTopic(brokers: string, topic: string): Promise<readonl
   const wanted = (await topicOffsets(brokers, topic)).filter(({ low, high }) => high > low);
   if (wanted.length === 0) return [];
   const groupId = `pg-tide-tests-${crypto.randomUUID()}`;
-  const consumer = quietClient(brokers).consumer({ groupId, retry: { retries: 3, initialRetryTime: 50 } });
+  // The first group on a broker, or after its restart, waits until the coordinator has loaded.
+  const retry = { retries: 40, initialRetryTime: 50, maxRetryTime: 500 };
+  const consumer = quietClient(brokers).consumer({ groupId, retry });
   try {
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });
@@ -107,7 +109,7 @@ function collect(consumer: Consumer, wanted: readonly PartitionOffsets[]): Promi
     if (open.size === 0) resolve(records);
     return Promise.resolve();
   };
-  consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
+  consumer.on(consumer.events.CRASH, ({ payload }) => payload.restart || reject(payload.error));
   consumer.run({ eachBatch: take, autoCommit: false }).catch(reject);
   return promise.finally(() => clearTimeout(limit));
 }

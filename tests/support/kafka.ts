@@ -249,6 +249,9 @@ function propertiesOf(
     "transaction.state.log.min.isr": "1",
     "transaction.state.log.num.partitions": "1",
     "group.initial.rebalance.delay.ms": "0",
+    // After a SIGKILL the new process waits until its former self has been forgotten: 9 seconds by default.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
     ...settings,
   };
   return Object.entries(properties).map(([name, value]) => `${name}=${value}\n`).join("");
