@@ -168,6 +168,16 @@ export interface PluginDescription {
    * Worker for it.
    */
   readonly identity?: Readonly<Record<string, Json>>;
+  /** Only sinks: what the name of a topic may look like; a message routed to another name is rejected. Default: anything. */
+  readonly topicRule?: TopicRule;
+}
+
+/** What the name of a topic may look like. */
+export interface TopicRule {
+  /** A regular expression that the whole name must match. */
+  readonly pattern: string;
+  /** What the pattern means, for errors: `at most 249 letters, digits, ".", "_" and "-"`. */
+  readonly doc: string;
 }
 
 /** What a plugin asks to touch. */

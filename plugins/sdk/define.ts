@@ -71,7 +71,7 @@ export interface FormatDefinition extends Omit<PluginDescription, "kind" | "cont
 
 /** Data-only part of a definition, as it is sent in the handshake. */
 function describe(kind: "sink" | "format", definition: SinkDefinition | FormatDefinition): PluginDescription {
-  const { name, summary, fields, rules, permissions, identity } = definition;
+  const { name, summary, fields, rules, permissions, identity, topicRule } = definition;
   return {
     name,
     kind,
@@ -81,6 +81,7 @@ function describe(kind: "sink" | "format", definition: SinkDefinition | FormatDe
     permissions,
     ...(rules === undefined ? {} : { rules }),
     ...(identity === undefined ? {} : { identity }),
+    ...(topicRule === undefined ? {} : { topicRule }),
   };
 }
 

@@ -36,6 +36,7 @@ export {
   type PluginKind,
   type RecordPage,
   type Rejection,
+  type TopicRule,
 } from "./contract.ts";
 export {
   defineFormat,

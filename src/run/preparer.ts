@@ -1,0 +1,112 @@
+/**
+ * From a pipeline's configuration to what a session needs.
+ *
+ * @module
+ */
+
+import type { Json, PluginDescription } from "@pg-tide/sdk";
+import { EXIT, type Problem, UserError } from "../base/errors.ts";
+import type { InterpolationPolicy, InterpolationPorts } from "../config/interpolate.ts";
+import { parsePipeline, resolvePipeline } from "../config/pipeline.ts";
+import { compileRoute } from "../route/router.ts";
+import { compileTransform } from "../transform/jmespath.ts";
+import type { OpenedPlugins, PipelineSpec, Prepared, Preparer } from "./mod.ts";
+
+/** A plugin and the values of its own fields, with secrets resolved. */
+export interface PluginUse {
+  readonly description: PluginDescription;
+  readonly fields: Readonly<Record<string, Json>>;
+}
+
+/** What a preparer needs. */
+export interface PreparerOptions {
+  /** The plugins that this relay knows. */
+  readonly catalog: readonly PluginDescription[];
+  readonly policy: InterpolationPolicy;
+  readonly ports: InterpolationPorts;
+  /** Told of every secret before it is used, so that no log line shows it. */
+  readonly onSecrets: (secrets: ReadonlySet<string>) => void;
+  /** Start the plugins of a pipeline. */
+  readonly open: (spec: PipelineSpec, sink: PluginUse, format: PluginUse | null) => Promise<OpenedPlugins>;
+}
+
+/** A preparer over these plugins and this policy. */
+export function createPreparer(options: PreparerOptions): Preparer {
+  return { prepare: (spec) => prepare(spec, options) };
+}
+
+async function prepare(spec: PipelineSpec, options: PreparerOptions): Promise<Prepared> {
+  const parsed = parsePipeline(spec.config, options.catalog);
+  if (parsed.config === null) throw configurationError(parsed.problems);
+  const { sink, format } = parsed.config;
+  const resolved = await resolvePipeline(parsed.config, options.policy, options.ports);
+  options.onSecrets(resolved.secrets);
+  if (resolved.values === null) throw configurationError(resolved.problems);
+  const { kernel } = resolved.values;
+
+  const transform = compileTransform({
+    outbox: spec.outbox,
+    filter: text(kernel, "transform.filter"),
+    payload: text(kernel, "transform.payload"),
+  });
+  const route = compileRoute({
+    outbox: spec.outbox,
+    incarnation: spec.incarnation,
+    topic: text(kernel, "topic"),
+    messageKey: text(kernel, "message_key"),
+    headers: texts(kernel, "headers"),
+    ...(sink.topicRule === undefined ? {} : { topicRule: sink.topicRule }),
+  });
+  if (transform.transform === null || route.route === null) {
+    throw configurationError([...transform.problems, ...route.problems]);
+  }
+  const sinkUse = { description: sink, fields: resolved.values.sink };
+  const formatUse = format === null || isIdentity(format, resolved.values.format)
+    ? null
+    : { description: format, fields: resolved.values.format };
+  return {
+    transform: transform.transform,
+    route: route.route,
+    retry: {
+      maxAttempts: Number(kernel["retry.max_attempts"]),
+      initialMs: Number(kernel["retry.initial_ms"]),
+      maxMs: Number(kernel["retry.max_ms"]),
+    },
+    pollIntervalMs: Number(kernel["poll_interval_ms"]),
+    open: () => options.open(spec, sinkUse, formatUse),
+  };
+}
+
+/** Whether a format hands payloads on unchanged under these values, so that it needs no Worker. */
+function isIdentity(format: PluginDescription, fields: Readonly<Record<string, Json>>): boolean {
+  const { identity } = format;
+  return identity !== undefined &&
+    Object.entries(identity).every(([name, value]) =>
+      JSON.stringify(fields[name] ?? null) === JSON.stringify(value)
+    );
+}
+
+function configurationError(problems: readonly Problem[]): UserError {
+  const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
+  return new UserError(
+    `Cannot use the configuration: ${count}. ${problems.map(({ message }) => message).join("; ")}`,
+    {
+      code: "CONFIGURATION",
+      advice:
+        "Correct it with tide.relay_set_outbox(…); the pipeline goes on by itself from its saved position.",
+      exitCode: EXIT.usage,
+      problems,
+    },
+  );
+}
+
+function text(values: Readonly<Record<string, Json>>, name: string): string | null {
+  const value = values[name] ?? null;
+  return typeof value === "string" ? value : null;
+}
+
+function texts(values: Readonly<Record<string, Json>>, name: string): Record<string, string> | null {
+  const value = values[name] ?? null;
+  if (typeof value !== "object" || value === null) return null;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, String(one)]));
+}
