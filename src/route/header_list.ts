@@ -186,13 +186,14 @@ function writeDigits(bytes: Uint8Array, end: number, id: number): void {
   // Integers below 2^31 are divided much faster than doubles.
   while (rest > 0x7fff_ffff) {
     const next = Math.floor(rest / 10);
-    bytes[--at] = ZERO + rest - 10 * next;
+    // In this order: a large id plus 48 would leave the exact integers.
+    bytes[--at] = ZERO + (rest - 10 * next);
     rest = next;
   }
   let small = rest | 0;
   do {
     const next = (small / 10) | 0;
-    bytes[--at] = ZERO + small - 10 * next;
+    bytes[--at] = ZERO + (small - 10 * next);
     small = next;
   } while (small > 0);
 }

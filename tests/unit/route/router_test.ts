@@ -1,0 +1,216 @@
+import { columnOf, decodeHeaders, textAt, valueAt } from "@pg-tide/sdk";
+import assert from "node:assert/strict";
+import type { Page } from "../../../src/record/page.ts";
+import type { Routed } from "../../../src/route/mod.ts";
+import { compileRoute, type RouteOptions } from "../../../src/route/router.ts";
+import { KAFKA_TOPIC } from "../../../src/route/topic.ts";
+
+interface Message {
+  readonly id?: number;
+  readonly op?: number;
+  readonly dedupKey?: string | null;
+  readonly payload?: string;
+  readonly headers?: string | null;
+}
+
+function pageOf(messages: readonly Message[]): Page {
+  return {
+    count: messages.length,
+    ids: Float64Array.from(messages, ({ id }, i) => id ?? i + 1),
+    createdMs: Float64Array.from(messages, (_, i) => i),
+    ops: Uint8Array.from(messages, ({ op }) => op ?? 0),
+    dedupKey: columnOf(messages.map(({ dedupKey }) => dedupKey ?? null)),
+    payload: columnOf(messages.map(({ payload }) => payload ?? "{}")),
+    headers: columnOf(messages.map(({ headers }) => headers ?? null)),
+    previous: columnOf(messages.map(() => null)),
+  };
+}
+
+const OPTIONS: RouteOptions = {
+  outbox: "orders",
+  incarnation: "7f3a",
+  topic: "t",
+  messageKey: null,
+  headers: null,
+};
+
+function routed(options: Partial<RouteOptions>, messages: readonly Message[]): Routed {
+  const { route, problems } = compileRoute({ ...OPTIONS, ...options });
+  assert.deepEqual(problems, []);
+  return route!(pageOf(messages));
+}
+
+function topicsOf({ page }: Routed): string[] {
+  return page === null ? [] : Array.from(page.topic, (index) => page.topics[index]!);
+}
+
+function keysOf({ page }: Routed): (string | null)[] {
+  return page === null ? [] : Array.from({ length: page.count }, (_, i) => textAt(page.key, i));
+}
+
+function headersOf({ page }: Routed, row = 0): string[] {
+  const decoder = new TextDecoder();
+  return decodeHeaders(valueAt(page!.headers, row)!).map(([name, value]) =>
+    `${name}=${decoder.decode(value!)}`
+  );
+}
+
+Deno.test("compileRoute() puts the relay's facts on every record", () => {
+  const ids = [1, 9, 10, 99, 2_147_483_647, 2_147_483_648, 9_007_199_254_740_991];
+  const result = routed({}, ids.map((id, i) => ({ id, op: i % 5, dedupKey: "k" })));
+  assert.deepEqual(ids.map((_, row) => headersOf(result, row)[2]), ids.map((id) => `pg_tide_id=7f3a-${id}`));
+  assert.deepEqual(headersOf(result, 3), ["pg_tide_outbox=orders", "pg_tide_op=read", "pg_tide_id=7f3a-99"]);
+  assert.deepEqual(topicsOf(result), ids.map(() => "t"));
+  assert.equal(result.origin, null);
+});
+
+Deno.test("compileRoute() takes the deduplication key as it stands", () => {
+  const messages = [{ dedupKey: "a" }, { dedupKey: null }, { dedupKey: "" }];
+  const page = pageOf(messages);
+  const { route } = compileRoute(OPTIONS);
+  const result = route!(page);
+  assert.equal(result.page!.key, page.dedupKey);
+  assert.deepEqual(keysOf(result), ["a", null, ""]);
+});
+
+Deno.test("compileRoute() renders keys, and carries the deduplication key in a header then", () => {
+  const result = routed({ messageKey: "{stream_table}:{payload.id}", headers: { src: "x" } }, [
+    { dedupKey: "d", payload: '{"id":12345678901234567890}' },
+    { dedupKey: null, payload: '{"id":true}' },
+  ]);
+  assert.deepEqual(keysOf(result), ["orders:12345678901234567890", "orders:true"]);
+  assert.deepEqual(headersOf(result, 0).slice(3), ["pg_tide_dedup_key=d", "src=x"]);
+  assert.deepEqual(headersOf(result, 1).slice(3), ["src=x"]);
+});
+
+Deno.test("compileRoute() with the key {dedup_key} rejects a message without one", () => {
+  const result = routed({ messageKey: "{dedup_key}" }, [{ dedupKey: "a" }, {}, { dedupKey: "c" }]);
+  assert.deepEqual(keysOf(result), ["a", "c"]);
+  assert.deepEqual([...result.origin!], [0, 2]);
+  assert.deepEqual(result.rejected, [{
+    row: 1,
+    code: "TEMPLATE_VALUE_MISSING",
+    reason:
+      "Cannot render message_key: the message has no value for {dedup_key}, expected one, or a default: {dedup_key|…}",
+  }]);
+  assert.equal(headersOf(result, 1).length, 3);
+});
+
+Deno.test("compileRoute() renders topics over every variable", () => {
+  const message = {
+    id: 42,
+    op: 2,
+    dedupKey: "d",
+    payload: '{"event_type":"paid","a":{"b":["x",1.50]},"nil":null}',
+    headers: '{"tenant":"acme"}',
+  };
+  const table: readonly [template: string, topic: string][] = [
+    ["{stream_table}.{outbox}", "orders.orders"],
+    ["x.{op}", "x.delete"],
+    ["{outbox_id}", "42"],
+    ["{dedup_key}", "d"],
+    ["{event_type}", "paid"],
+    ["{header.tenant}", "acme"],
+    ["{payload.a.b.0}-{payload.a.b.1}", "x-1.50"],
+    ["{payload.nil|none}{payload.a.b.7|}{payload.constructor|c}", "nonec"],
+    ["{{{op}}}", "{delete}"],
+  ];
+  for (const [topic, wanted] of table) {
+    assert.deepEqual(topicsOf(routed({ topic }, [message])), [wanted], topic);
+  }
+});
+
+Deno.test("compileRoute() prefers the header event_type to the payload's", () => {
+  const payload = '{"event_type":"from-payload"}';
+  const result = routed({ topic: "{event_type}" }, [{ payload, headers: '{"event_type":"from-header"}' }, {
+    payload,
+  }]);
+  assert.deepEqual(topicsOf(result), ["from-header", "from-payload"]);
+});
+
+Deno.test("compileRoute() sends to the outbox's name without a topic", () => {
+  assert.deepEqual(topicsOf(routed({ topic: null }, [{}])), ["orders"]);
+});
+
+Deno.test("compileRoute() names each topic of a page once", () => {
+  const result = routed({ topic: "t.{op}" }, [{ op: 0 }, { op: 1 }, { op: 0 }, { op: 1 }]);
+  assert.deepEqual(result.page!.topics, ["t.insert", "t.update"]);
+  assert.deepEqual([...result.page!.topic], [0, 1, 0, 1]);
+});
+
+Deno.test("compileRoute() rejects messages whose topic the sink cannot take, alone", () => {
+  const names = ["ok", "", "a b", ".", "..", "x".repeat(250), "x".repeat(249), "ü"];
+  const result = routed(
+    { topic: "{payload.t}", topicRule: KAFKA_TOPIC },
+    names.map((t) => ({ payload: JSON.stringify({ t }) })),
+  );
+  assert.deepEqual(topicsOf(result), ["ok", "x".repeat(249)]);
+  assert.deepEqual(
+    result.rejected.map(({ row, code }) => [row, code]),
+    [1, 2, 3, 4, 5, 7].map((row) => [row, "TOPIC_INVALID"]),
+  );
+  assert.match(result.rejected[1]!.reason, /Cannot send to topic "a b": expected at most 249 letters/);
+});
+
+Deno.test("compileRoute() refuses an empty topic whatever the sink", () => {
+  assert.deepEqual(
+    routed({ topic: "{payload.t}" }, [{ payload: '{"t":""}' }]).rejected.map(({ code }) => code),
+    ["TOPIC_INVALID"],
+  );
+});
+
+Deno.test("compileRoute() rejects values that are no texts, payloads and headers that cannot be read", () => {
+  const result = routed({ topic: "{payload.t}" }, [
+    { payload: '{"t":{}}' },
+    { payload: "not JSON" },
+    { payload: '{"t":"a"}', headers: "[]" },
+    { payload: '{"t":"a"}', headers: '{"x":1}' },
+    { payload: '{"t":"a"}', headers: '{"pg_tide_id":"forged"}' },
+  ]);
+  assert.equal(result.page, null);
+  assert.deepEqual(result.rejected.map(({ code }) => code), [
+    "TEMPLATE_VALUE_INVALID",
+    "PAYLOAD_INVALID",
+    "HEADERS_INVALID",
+    "HEADERS_INVALID",
+    "HEADER_RESERVED",
+  ]);
+});
+
+Deno.test("compileRoute() puts a message's headers last, in place of the pipeline's of the same name", () => {
+  const headers = { src: "pipeline", env: "prod" };
+  const result = routed({ headers }, [
+    { headers: '{"traceparent":"00-ab","ü":"ß"}' },
+    { headers: '{"src":"message","x":""}' },
+    { headers: "{}" },
+  ]);
+  assert.deepEqual(headersOf(result, 0).slice(3), ["src=pipeline", "env=prod", "traceparent=00-ab", "ü=ß"]);
+  assert.deepEqual(headersOf(result, 1).slice(3), ["src=message", "env=prod", "x="]);
+  assert.deepEqual(headersOf(result, 2).slice(3), ["src=pipeline", "env=prod"]);
+});
+
+Deno.test("compileRoute() carries hundreds of headers", () => {
+  const many = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`h${i}`, `v${i}`]));
+  const result = routed({ headers: { a: "1" } }, [{ headers: JSON.stringify(many) }]);
+  assert.equal(headersOf(result).length, 304);
+  assert.equal(headersOf(result)[303], "h299=v299");
+});
+
+Deno.test("compileRoute() reports all problems at once", () => {
+  const { route, problems } = compileRoute({
+    ...OPTIONS,
+    topic: "{nope}",
+    messageKey: "{",
+    headers: { pg_tide_op: "x" },
+  });
+  assert.equal(route, null);
+  assert.deepEqual(problems.map(({ field }) => field), ["headers.pg_tide_op", "topic", "message_key"]);
+});
+
+Deno.test("compileRoute() refuses a fixed topic that the sink cannot take when it is configured", () => {
+  const { problems } = compileRoute({ ...OPTIONS, topic: "a b", topicRule: KAFKA_TOPIC });
+  assert.equal(
+    problems[0]!.message,
+    'Cannot use topic: "a b", expected at most 249 letters, digits, ".", "_" and "-"',
+  );
+});
