@@ -19,7 +19,7 @@ export function quietClient(brokers: string): Kafka {
     clientId: "pg-tide-tests",
     brokers: brokers.split(","),
     logLevel: logLevel.NOTHING,
-    retry: { initialRetryTime: 50, retries: 8 },
+    retry: { initialRetryTime: 50, maxRetryTime: 500, retries: 8 },
   });
 }
 
