@@ -1,0 +1,60 @@
+/**
+ * `pg-tide status`: every pipeline, its state, its lag, and what to do.
+ *
+ * @module
+ */
+
+import { EXIT } from "../base/errors.ts";
+import type { Settings } from "../config/settings.ts";
+import { type PipelineStatus, readStatus } from "../pg/catalog.ts";
+import { connect } from "../pg/database.ts";
+import type { Output } from "./output.ts";
+
+/** Show the state of all pipelines. */
+export async function status(
+  settings: Settings,
+  options: { readonly json?: true },
+  output: Output,
+): Promise<number> {
+  const database = await connect({
+    url: settings.postgresUrl!,
+    maxConnections: 1,
+    applicationName: "pg-tide status",
+  });
+  try {
+    const pipelines = await readStatus(database);
+    if (options.json) output.out(JSON.stringify({ pipelines }));
+    else if (pipelines.length === 0) {
+      output.out("There are no pipelines. Configure one with tide.relay_set_outbox(…).");
+    } else for (const line of render(pipelines)) output.out(line);
+    return EXIT.good;
+  } finally {
+    await database.close();
+  }
+}
+
+const HEADINGS = ["PIPELINE", "OUTBOX", "GROUP", "SINK", "STATE", "LAG", "OLDEST"];
+
+function render(pipelines: readonly PipelineStatus[]): string[] {
+  const rows = pipelines.map((one) => [
+    one.name,
+    one.outbox,
+    one.group,
+    one.sink_type ?? "-",
+    one.state,
+    String(one.lag_messages),
+    `${one.lag_seconds.toFixed(one.lag_seconds < 10 ? 1 : 0)} s`,
+  ]);
+  const widths = HEADINGS.map((heading, i) => Math.max(heading.length, ...rows.map((row) => row[i]!.length)));
+  const line = (cells: readonly string[]) =>
+    cells.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd();
+  return [line(HEADINGS), ...pipelines.flatMap((one, i) => [line(rows[i]!), ...trouble(one)])];
+}
+
+/** What is wrong with a pipeline, under its line. */
+function trouble({ last_error }: PipelineStatus): string[] {
+  if (last_error === null) return [];
+  const { code, reason, advice, since } = last_error;
+  const text = [`    ${code} since ${since}: ${reason}`];
+  return advice === null ? text : [...text, `    ${advice}`];
+}
