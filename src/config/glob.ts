@@ -10,7 +10,7 @@
 export function matchesGlob(pattern: string, text: string): boolean {
   const source = pattern.split(/(\*+)/).map((piece) => {
     if (piece === "*") return "[^/]*";
-    return piece.startsWith("**") ? ".*" : piece.replace(/[\\^$.+?()[\]{}|/-]/g, "\\$&");
+    return piece.startsWith("**") ? ".*" : piece.replace(/[\\^$.+?()[\]{}|/]/g, "\\$&");
   });
   return new RegExp(`^${source.join("")}$`, "su").test(text);
 }
