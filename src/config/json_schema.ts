@@ -20,8 +20,9 @@ const REFERENCE = { pattern: "\\$\\{(env|file):" };
  */
 export function jsonSchema(title: string, { specs, rules }: Declarations): Schema {
   const implications = rules.map(({ when, then, message }) => ({
-    if: conditionSchema(when, specs),
-    then: conditionSchema(then, specs),
+    // What a reference stands for is not known: it sets no condition, and meets every one.
+    if: conditionSchema(when, specs, false),
+    then: conditionSchema(then, specs, true),
     $comment: message,
   }));
   return {
@@ -105,12 +106,15 @@ function sizeSchema({ type, min, max }: FieldSpec): Schema {
 }
 
 /** A condition on a field that may be nested, and that has its default when it is left out. */
-function conditionSchema({ field, is }: FieldCondition, specs: readonly FieldSpec[]): Schema {
+function conditionSchema(
+  { field, is }: FieldCondition,
+  specs: readonly FieldSpec[],
+  byReference: boolean,
+): Schema {
   const preset = specs.find(({ name }) => name === field)?.default ?? null;
   const holdsByDefault = is === undefined ? preset !== null : is.some((value) => value === preset);
-  const own: Schema = is === undefined
-    ? { not: { type: "null" } }
-    : { anyOf: [{ enum: is }, { type: "string", ...REFERENCE }] };
+  const known: Schema = is === undefined ? { not: { type: "null" } } : { enum: is };
+  const own = is !== undefined && byReference ? { anyOf: [known, { type: "string", ...REFERENCE }] } : known;
   const steps = field.split(".");
   return steps.reduceRight<Schema>((inner, step) => ({
     properties: { [step]: inner },

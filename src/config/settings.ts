@@ -142,9 +142,13 @@ function parseObject(text: string, problems: Problem[]): Readonly<Record<string,
       message: "Cannot read the --config file: expected a JSON object",
     });
   } catch (error) {
-    // V8 quotes the text around the mistake, which may be a password.
-    const where = messageOf(error).match(/position \d+ \(line \d+ column \d+\)/)?.[0] ?? "its end";
-    problems.push({ field: CONFIG_SETTING, message: `Cannot read the --config file: not JSON at ${where}` });
+    // V8 quotes the text around the mistake, which may be a password: only these parts of its message are safe.
+    const where = messageOf(error).match(/position \d+ \(line \d+ column \d+\)|^Unexpected token '.'/su)?.[0];
+    const detail = where === undefined ? "" : ` (${where[0]!.toLowerCase()}${where.slice(1)})`;
+    problems.push({
+      field: CONFIG_SETTING,
+      message: `Cannot read the --config file: it is not JSON${detail}`,
+    });
   }
   return {};
 }
