@@ -18,6 +18,8 @@ export type { ConsoleConsumerOptions } from "./kafka_tools.ts";
 
 /** A broker that several test files may use at once. */
 export interface SharedKafka {
+  /** The release, such as `4.4.0`. */
+  readonly version: string;
   /** `host:port`, as clients take it. */
   readonly brokers: string;
   /** Kafka's command-line tools of the same version. */
@@ -82,23 +84,29 @@ let shared: Promise<SharedKafka> | undefined;
 
 /**
  * The broker that the test runner has started and named in `TIDE_TEST_KAFKA_BROKERS` (and its folder in
- * `TIDE_TEST_KAFKA_DATA`); without the runner one is started for this test file and ends with it.
+ * `TIDE_TEST_KAFKA_DATA`, its release in `TIDE_TEST_KAFKA_VERSION`); without the runner one is started for this test file and ends with it.
  */
 export function sharedKafka(): Promise<SharedKafka> {
   const brokers = Deno.env.get("TIDE_TEST_KAFKA_BROKERS");
-  shared ??= brokers === undefined
-    ? startKafka()
-    : Promise.resolve(new RunningKafka(KAFKA_VERSION, brokers, Deno.env.get("TIDE_TEST_KAFKA_DATA")));
+  shared ??= brokers === undefined ? startKafka() : Promise.resolve(
+    new RunningKafka(
+      Deno.env.get("TIDE_TEST_KAFKA_VERSION") ?? KAFKA_VERSION,
+      brokers,
+      Deno.env.get("TIDE_TEST_KAFKA_DATA"),
+    ),
+  );
   return shared;
 }
 
 /** A broker that is asked, and neither started nor stopped. */
 class RunningKafka implements SharedKafka {
+  readonly version: string;
   readonly brokers: string;
   readonly tools: KafkaTools;
   readonly #data: string | undefined;
 
   constructor(version: string, brokers: string, data: string | undefined) {
+    this.version = version;
     this.brokers = brokers;
     this.tools = new KafkaTools(version, brokers);
     this.#data = data;

@@ -65,6 +65,12 @@ export interface PostgresOptions {
   readonly durable?: boolean;
 }
 
+/** What the tests that share a server may rely on. */
+export const SHARED_SETTINGS: Readonly<Record<string, string>> = {
+  max_connections: "300",
+  max_prepared_transactions: "20",
+};
+
 const USER = "postgres";
 const PASSWORD = "postgres";
 const READY_WITHIN_MS = 60_000;
@@ -90,9 +96,8 @@ export function sharedPostgres(version: PostgresMajor): Promise<SharedPostgres> 
   const known = shared.get(version);
   if (known !== undefined) return known;
   const url = Deno.env.get(`TIDE_TEST_POSTGRES_${version}_URL`);
-  const settings = { max_connections: "300", max_prepared_transactions: "20" };
   const server: Promise<SharedPostgres> = url === undefined
-    ? startPostgres({ version, settings })
+    ? startPostgres({ version, settings: SHARED_SETTINGS })
     : Promise.resolve(new ExternalPostgres(version, url));
   shared.set(version, server);
   return server;
