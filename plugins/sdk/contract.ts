@@ -200,6 +200,11 @@ export interface PermissionRequest {
 export interface Opened {
   /** The most pages the sink wants in flight; the kernel may give fewer. Default 4. */
   readonly pagesInFlight?: number;
+  /**
+   * The longest that an answer may take, in milliseconds, with all that the sink repeats by itself. A sink that takes longer is
+   * taken as hung and restarted. Default 300,000; at most 7,200,000.
+   */
+  readonly answerWithinMs?: number;
   /** A warning for the operator, shown in the log and in `status`: "TLS verification is off". */
   readonly notice?: string;
 }

@@ -5,6 +5,9 @@
  * The Worker speaks first, with `hello`. Every request carries a number and gets exactly one reply with the same
  * number; requests are handled concurrently but `deliver` and `encode` are started in the order they were sent.
  *
+ * (The Worker of an external plugin is told by a `load` what to run before that, and says `failed` when it cannot, or when
+ * the plugin ends: that is between the kernel and the Worker's own first module.)
+ *
  * @module
  */
 

@@ -15,21 +15,21 @@ export type Served =
   | { readonly kind: "sink"; readonly definition: SinkDefinition }
   | { readonly kind: "format"; readonly definition: FormatDefinition };
 
-/** The Worker's end of the line, captured before plugin code can replace it. */
+/** The Worker's end of the line. */
 interface Port {
   postMessage(message: PluginMessage, transfer?: Transferable[]): void;
   onmessage: ((event: MessageEvent<HostMessage>) => void) | null;
-  close(): void;
 }
 
 /** Serve `served` in this Worker; used through `defineSink` and `defineFormat`. */
 export function serve(description: PluginDescription, served: Served): void {
   const port = globalThis as unknown as Port;
   const server = new Server(served);
-  port.onmessage = (event) => {
-    server.handle(event.data).then(
-      (reply) => port.postMessage(reply, reply.t === "encoded" ? transferables(reply.encoded) : []),
-    );
+  port.onmessage = async ({ data }) => {
+    const reply = await server.handle(data);
+    // What cannot cross the border, such as a function in an answer, ends the Worker: the kernel then knows that nothing more
+    // of this generation is delivered.
+    port.postMessage(reply, reply.t === "encoded" ? transferables(reply.encoded) : []);
   };
   port.postMessage({ t: "hello", description });
 }
@@ -96,7 +96,7 @@ class Server {
   async #deliver(page: RecordPage, generation: number): Promise<Answer> {
     if (this.#sink === undefined) throw new TypeError("Cannot deliver: the sink is not open");
     if (this.#ended !== undefined && generation <= this.#ended.generation) return faulted(this.#ended.fault);
-    const answer = await this.#sink.deliver(page, generation).catch((error) => faulted(faultOf(error)));
+    const answer = await answerOf(this.#sink, page, generation);
     if (answer.fault !== undefined || answer.failed.length > 0) this.#end(generation, answer);
     return answer;
   }
@@ -111,6 +111,17 @@ class Server {
   async #encode(page: Parameters<OpenFormat["encode"]>[0]): Promise<EncodedPage> {
     if (this.#format === undefined) throw new TypeError("Cannot encode: the format is not open");
     return await this.#format.encode(page);
+  }
+}
+
+/** The sink's answer; what it throws, at once or later, is a fault of the whole page. */
+async function answerOf(sink: OpenSink, page: RecordPage, generation: number): Promise<Answer> {
+  try {
+    const answer = await sink.deliver(page, generation);
+    if (!Array.isArray(answer?.failed)) throw new TypeError("deliver() did not give an answer");
+    return answer;
+  } catch (error) {
+    return faulted(faultOf(error));
   }
 }
 

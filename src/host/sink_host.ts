@@ -1,0 +1,94 @@
+/**
+ * A sink plugin as the deliver stage knows it: pages in, answers out, never an exception.
+ *
+ * @module
+ */
+
+import { type Answer, type Fault, faulted, type PluginConfig, type RecordPage } from "@pg-tide/sdk";
+import { transferables } from "../../plugins/sdk/transfer.ts";
+import { LIMITS } from "../base/limits.ts";
+import { readAnswer } from "./guard.ts";
+import { HOST_LIMITS } from "./limits.ts";
+import { PluginSession, type PluginSessionOptions } from "./plugin_session.ts";
+
+/** An opened sink plugin. */
+export class SinkHost {
+  readonly #session: PluginSession;
+
+  private constructor(session: PluginSession) {
+    this.#session = session;
+  }
+
+  /**
+   * Start and open a sink.
+   *
+   * @returns the sink, or why it cannot work now
+   */
+  static async open(
+    options: PluginSessionOptions,
+  ): Promise<{ readonly sink: SinkHost } | { readonly fault: Fault }> {
+    const session = new PluginSession(options);
+    const fault = await session.restart();
+    return fault === null ? { sink: new SinkHost(session) } : { fault };
+  }
+
+  /** Most pages in flight. */
+  get pagesInFlight(): number {
+    return this.#session.opened.pagesInFlight ?? LIMITS.pagesInFlight;
+  }
+
+  /** A warning of the sink for the operator, or `null`. */
+  get notice(): string | null {
+    return this.#session.opened.notice ?? null;
+  }
+
+  /**
+   * Deliver a page, whose buffers go to the sink: the caller keeps a copy. Never rejects; a sink that died answers with a
+   * fault.
+   */
+  async deliver(page: RecordPage, generation: number): Promise<Answer> {
+    const { count } = page;
+    const expectation = {
+      reply: "answer",
+      timeoutMs: this.#session.opened.answerWithinMs ?? HOST_LIMITS.answerMs,
+      read: ({ answer }: Readonly<Record<string, unknown>>) => readAnswer(answer, count),
+    } as const;
+    const reply = await this.#session.request(
+      { t: "deliver", generation, page },
+      expectation,
+      transferables(page),
+    );
+    return "fault" in reply ? faulted(reply.fault) : reply.value;
+  }
+
+  /**
+   * Make the sink usable again after a fault; to be called when nothing is in flight. A sink whose Worker lives is left alone,
+   * unless it needs hosts: that takes a new Worker.
+   *
+   * @returns why it is not usable, or `null`
+   */
+  async recover(fault: Fault): Promise<Fault | null> {
+    if (fault.kind === "hosts") this.#session.admit(fault.hosts);
+    else if (this.#session.running) return null;
+    return await this.#session.restart();
+  }
+
+  /**
+   * Hand the running sink new secrets or certificates.
+   *
+   * @returns false when that takes a new Worker: the sink does not offer it, or other hosts are named
+   */
+  async reconfigure(config: PluginConfig): Promise<boolean> {
+    if (!this.#session.fits(config)) return false;
+    const expectation = { reply: "reconfigured", timeoutMs: HOST_LIMITS.openMs, read: () => null } as const;
+    const reply = await this.#session.request({ t: "reconfigure", config }, expectation);
+    if ("fault" in reply) return false;
+    this.#session.config = config;
+    return true;
+  }
+
+  /** Let the sink give up its connections, then end its Worker. */
+  close(): Promise<void> {
+    return this.#session.close();
+  }
+}
