@@ -76,6 +76,7 @@ function inertDeno(): object {
   return Object.freeze({
     build: Object.freeze({ ...Deno.build }),
     version: Object.freeze({ ...Deno.version }),
+    errors: Object.freeze({ ...Deno.errors }),
     args: Object.freeze([]),
     noColor: true,
   });

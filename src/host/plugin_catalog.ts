@@ -75,6 +75,8 @@ export class PluginCatalog {
   }
 }
 
+const AUTHOR = "The plugin's author must change its description.";
+
 /** Where external plugins start. */
 const LOCKDOWN = import.meta.resolve("./lockdown.ts");
 
@@ -113,8 +115,11 @@ export async function loadExternal(
       `Name it so: --plugin ${description.name}=…`,
     );
   }
+  if ((description.permissions.assets ?? []).length > 0) {
+    throw unusable(name, "it asks for packaged files, but an external plugin is one file", AUTHOR);
+  }
   const objection = options.objection?.(description) ?? null;
-  if (objection !== null) throw unusable(name, objection, "The plugin's author must change its description.");
+  if (objection !== null) throw unusable(name, objection, AUTHOR);
   return { description, origin: "external", entry, place: describePlace(reference), sha256 };
 }
 

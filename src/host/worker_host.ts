@@ -39,7 +39,7 @@ export interface WorkerEntry {
 }
 
 /** What a Worker needs. */
-export interface WorkerOptions {
+export interface WorkerHostOptions {
   /** The plugin's name, for errors and the log. */
   readonly plugin: string;
   readonly entry: WorkerEntry;
@@ -73,7 +73,7 @@ interface Pending {
 
 /** A running Worker. */
 export class WorkerHost {
-  readonly #options: WorkerOptions;
+  readonly #options: WorkerHostOptions;
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
   readonly #hello = Promise.withResolvers<PluginDescription>();
@@ -84,7 +84,7 @@ export class WorkerHost {
   #lastNumber = 0;
   #missed = 0;
 
-  private constructor(options: WorkerOptions) {
+  private constructor(options: WorkerHostOptions) {
     this.#options = options;
     this.#logs = new LogGate(options.log);
     this.#worker = spawn(options);
@@ -105,7 +105,7 @@ export class WorkerHost {
    *
    * @throws {PluginCrashed} when it does not come
    */
-  static async start(options: WorkerOptions): Promise<WorkerHost> {
+  static async start(options: WorkerHostOptions): Promise<WorkerHost> {
     const host = new WorkerHost(options);
     const { clock } = options;
     clock.sleep(HOST_LIMITS.helloMs, host.#ended.signal).then(() => {
@@ -260,9 +260,12 @@ export class WorkerHost {
   }
 }
 
-function spawn({ plugin, entry, grant }: WorkerOptions): Worker {
+function spawn({ plugin, entry, grant }: WorkerHostOptions): Worker {
   try {
-    return new Worker(entry.url, { type: "module", name: plugin, deno: { permissions: grant } });
+    return new Worker(
+      entry.url,
+      plain({ type: "module" as const, name: plugin, deno: plain({ permissions: grant }) }),
+    );
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
     const needs = [...(grant.net || []), ...(grant.read || [])].join(", ");
@@ -270,4 +273,9 @@ function spawn({ plugin, entry, grant }: WorkerOptions): Worker {
       cause: error,
     });
   }
+}
+
+/** Without a prototype, as the grant: what is not stated here is nowhere. */
+function plain<T extends object>(members: T): T {
+  return Object.assign(Object.create(null), members);
 }
