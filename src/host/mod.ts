@@ -24,6 +24,8 @@ export {
   type KnownPlugin,
   loadCatalog,
   loadExternal,
+  loadFile,
+  type LoadOptions,
   PluginCatalog,
   type PluginFailure,
 } from "./plugin_catalog.ts";

@@ -42,15 +42,19 @@ export interface PluginFailure {
   readonly error: UserError;
 }
 
-/** What a catalog is made from. */
-export interface CatalogOptions {
-  readonly builtIn: readonly BuiltInPlugin[];
-  /** Entries of `--plugin`. */
-  readonly external: readonly string[];
+/** How external plugins are loaded. */
+export interface LoadOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** Why a description cannot be used here, or `null`: fields of the kernel's names, for example. */
   readonly objection?: (description: PluginDescription) => string | null;
+}
+
+/** What a catalog is made from. */
+export interface CatalogOptions extends LoadOptions {
+  readonly builtIn: readonly BuiltInPlugin[];
+  /** Entries of `--plugin`. */
+  readonly external: readonly string[];
 }
 
 /** The plugins of a relay. */
@@ -101,20 +105,28 @@ export async function loadCatalog(options: CatalogOptions): Promise<PluginCatalo
  */
 export async function loadExternal(
   reference: PluginReference,
-  options: Pick<CatalogOptions, "clock" | "log" | "objection">,
+  options: LoadOptions,
 ): Promise<KnownPlugin> {
+  const plugin = await load(reference, options);
+  const { name } = plugin.description;
+  if (name === reference.name) return plugin;
+  throw unusable(reference.name, `it calls itself "${name}"`, `Name it so: --plugin ${name}=…`);
+}
+
+/**
+ * Load the plugin in a file, whatever it calls itself.
+ *
+ * @throws {UserError} saying what is wrong with it
+ */
+export function loadFile(path: string, options: LoadOptions): Promise<KnownPlugin> {
+  return load({ name: path, place: { kind: "file", path }, sha256: null }, options);
+}
+
+async function load(reference: PluginReference, options: LoadOptions): Promise<KnownPlugin> {
   const { name } = reference;
-  const source = await readPluginSource(reference);
-  const { module, sha256 } = screenSource(name, source);
+  const { module, sha256 } = screenSource(name, await readPluginSource(reference));
   const entry = { url: LOCKDOWN, load: module };
   const description = await describe(name, entry, options);
-  if (description.name !== name) {
-    throw unusable(
-      name,
-      `it calls itself "${description.name}"`,
-      `Name it so: --plugin ${description.name}=…`,
-    );
-  }
   if ((description.permissions.assets ?? []).length > 0) {
     throw unusable(name, "it asks for packaged files, but an external plugin is one file", AUTHOR);
   }
@@ -136,7 +148,7 @@ async function tryLoad(entry: string, options: CatalogOptions): Promise<KnownPlu
 async function describe(
   plugin: string,
   entry: WorkerEntry,
-  { clock, log }: Pick<CatalogOptions, "clock" | "log">,
+  { clock, log }: LoadOptions,
 ): Promise<PluginDescription> {
   try {
     const host = await WorkerHost.start({ plugin, entry, grant: noGrant(), clock, log });

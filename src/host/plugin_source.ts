@@ -139,7 +139,7 @@ function unreadable(reference: PluginReference, reason: string, cause?: unknown)
     `Cannot read plugin "${reference.name}" from ${describePlace(reference)}: ${withoutCredentials(reason)}`,
     {
       code: "PLUGIN_UNREADABLE",
-      advice: `Check --plugin ${reference.name}=…`,
+      advice: "Check where the plugin is, and that the relay may read it.",
       exitCode: EXIT.usage,
       ...(cause === undefined ? {} : { cause }),
     },
