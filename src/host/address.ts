@@ -5,6 +5,7 @@
  */
 
 const ADDRESS_REGEXP = /^(\[[0-9A-Fa-f:.]+\]|[^\s[\]/@:?#%\\]+):([0-9]{1,5})$/;
+const HOST_REGEXP = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])$/;
 const SCHEME_REGEXP = /^([a-z][a-z0-9+.-]*):\/\//i;
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { "http:": "80", "https:": "443" };
 
@@ -44,8 +45,12 @@ function addressOfUrl(text: string): string | null {
   return url.hostname === "" || port === undefined ? null : parseAddress(`${url.hostname}:${port}`);
 }
 
-/** The host as a URL parser writes it: this is what the runtime's permission check compares with. */
+/**
+ * The host as a URL parser writes it: this is what the runtime's permission check compares with. A `*` or another sign that
+ * a permission could understand as more than one host is no host.
+ */
 function asciiHost(host: string): string | null {
   const url = `http://${host}/`;
-  return URL.canParse(url) ? new URL(url).hostname : null;
+  const parsed = URL.canParse(url) ? new URL(url).hostname : "";
+  return HOST_REGEXP.test(parsed) ? parsed : null;
 }
