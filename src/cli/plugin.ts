@@ -4,14 +4,16 @@
  * @module
  */
 
-import type { Fault, Json } from "@pg-tide/sdk";
+import type { Fault, Json, PluginDescription } from "@pg-tide/sdk";
 import { REGISTRY } from "../../plugins/registry.ts";
 import { FORMAT_CASES, SINK_CASES } from "../../plugins/sdk/conformance.ts";
 import { SYSTEM_CLOCK } from "../base/clock.ts";
 import { EXIT, messageOf, UserError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest.ts";
 import { SILENT } from "../base/telemetry.ts";
+import { fieldConflict } from "../config/compose.ts";
 import { interpolate } from "../config/interpolate.ts";
+import { KERNEL_FIELDS } from "../config/kernel_fields.ts";
 import { isJsonObject, parseFields } from "../config/parse.ts";
 import { redactor } from "../config/redact.ts";
 import type { Settings } from "../config/settings.ts";
@@ -21,6 +23,7 @@ import {
   type KnownPlugin,
   loadCatalog,
   loadFile,
+  type LoadOptions,
   parsePluginPolicy,
   type PluginCatalog,
   type PluginSessionOptions,
@@ -90,7 +93,7 @@ export async function pluginTest(
   options: { readonly set?: string },
   output: Output,
 ): Promise<number> {
-  const plugin = await loadFile(file, { clock: SYSTEM_CLOCK, log: SILENT });
+  const plugin = await loadFile(file, LOADING);
   const raw = parseSet(options.set ?? "{}");
   const { fields, secrets } = await fieldValues(plugin, raw, settings);
   const session: PluginSessionOptions = {
@@ -113,8 +116,16 @@ export async function pluginTest(
   return failed > 0 ? EXIT.failure : EXIT.good;
 }
 
+const LOADING: LoadOptions = { clock: SYSTEM_CLOCK, log: SILENT, objection };
+
 function catalogOf(settings: Settings): Promise<PluginCatalog> {
-  return loadCatalog({ builtIn: REGISTRY, external: settings.plugin, clock: SYSTEM_CLOCK, log: SILENT });
+  return loadCatalog({ builtIn: REGISTRY, external: settings.plugin, ...LOADING });
+}
+
+/** A sink's fields stand beside the kernel's, so they must have other names. */
+function objection({ kind, fields }: PluginDescription): string | null {
+  const taken = kind === "sink" ? fields.find((field) => fieldConflict(KERNEL_FIELDS, field)) : undefined;
+  return taken === undefined ? null : `its field ${taken.name} is one of the relay's own`;
 }
 
 function findPlugin({ plugins, failures }: PluginCatalog, name: string): KnownPlugin {

@@ -83,6 +83,11 @@ Deno.test("pluginTest() names what is wrong with the configuration, the file or 
   await rejects(COUNTER, "{}", /url/);
   await rejects(COUNTER, `{"url":"x:1","size":"3"}`, /size/);
   await rejects(COUNTER, `["secret"]`, /^Cannot use --set: it is not a JSON object$/);
+  await rejects(
+    COUNTER.replace('"size"', '"retry.initial_ms"'),
+    "{}",
+    /field retry\.initial_ms is one of the relay's own/,
+  );
   await rejects("import 'node:fs'", "{}", /line 1: "node:fs" may not be imported/);
 });
 
