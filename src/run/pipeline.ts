@@ -61,9 +61,9 @@ export class Pipeline {
     this.#spec = options.spec;
   }
 
-  /** The configuration's revision that is in force or being put in force. */
-  get revision(): number {
-    return this.#spec.revision;
+  /** The configuration that is in force or being put in force. */
+  get spec(): PipelineSpec {
+    return this.#spec;
   }
 
   /** Start working. */

@@ -27,7 +27,8 @@ export interface Catalog {
 
 /** One pipeline under supervision. */
 export interface Supervised {
-  readonly revision: number;
+  /** What it works on, or is about to. */
+  readonly spec: PipelineSpec;
   start(): void;
   update(spec: PipelineSpec): void;
   stop(): Promise<void>;
@@ -95,10 +96,12 @@ export class Supervisor {
     }
     for (const [name, spec] of wanted) {
       const pipeline = this.#pipelines.get(name);
-      if (pipeline !== undefined) {
-        if (pipeline.revision !== spec.revision) pipeline.update(spec);
-      } else if (!this.#ending.has(name)) {
-        this.#begin(spec);
+      if (pipeline === undefined) {
+        if (!this.#ending.has(name)) this.#begin(spec);
+      } else if (isElsewhere(pipeline.spec, spec)) {
+        this.#end(name);
+      } else if (pipeline.spec.revision !== spec.revision) {
+        pipeline.update(spec);
       }
     }
   }
@@ -128,4 +131,10 @@ export class Supervisor {
       await clock.sleep(LIMITS.rotateEveryMs * (0.75 + clock.random() / 2), this.#stop.signal);
     }
   }
+}
+
+/** Whether a pipeline now reads another outbox, or for another group: that is another pipeline of the same name. */
+function isElsewhere(before: PipelineSpec, now: PipelineSpec): boolean {
+  return before.outboxNumber !== now.outboxNumber || before.incarnation !== now.incarnation ||
+    before.consumerGroup !== now.consumerGroup;
 }

@@ -1,0 +1,229 @@
+/**
+ * A connection to one broker: connects, authenticates, and finds out which versions of the protocol to speak.
+ *
+ * @module
+ */
+
+import {
+  apiVersionsV0,
+  apiVersionsV3,
+  Connection,
+  type ConnectionOptions,
+  initProducerIdV3,
+  initProducerIdV4,
+  metadataV10,
+  metadataV12,
+  metadataV9,
+} from "@platformatic/kafka";
+import { type Address, type Options } from "./config.ts";
+import type { Producer } from "./sequencer.ts";
+import {
+  PRODUCE_KEY,
+  PRODUCE_VERSIONS,
+  type ProduceAnswer,
+  type ProduceApi,
+  produceApi,
+  type ProduceVersion,
+  type TopicBatches,
+} from "./produce_api.ts";
+
+/** How long the connection, TLS and SASL may take together, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** More than the sender and the cluster ever have in flight: they bound it, not the library. */
+const REQUESTS_MAX = 64;
+
+const METADATA_KEY = 3;
+const INIT_PRODUCER_ID_KEY = 22;
+
+/** Version 11 is left out: the library's request for it has a field too many, and brokers hang up on it. */
+const METADATA = [metadataV12, metadataV10, metadataV9] as const;
+const INIT_PRODUCER_ID = [initProducerIdV4, initProducerIdV3] as const;
+
+const PRODUCE: Readonly<Record<ProduceVersion, ProduceApi>> = {
+  7: produceApi(7),
+  8: produceApi(8),
+  9: produceApi(9),
+};
+
+/** What a cluster says about itself and some topics. */
+export interface Metadata {
+  readonly brokers: readonly { readonly nodeId: number; readonly host: string; readonly port: number }[];
+  readonly topics: readonly TopicMetadata[];
+}
+
+/** What a cluster says about a topic. */
+export interface TopicMetadata {
+  readonly name?: string | null | undefined;
+  readonly errorCode: number;
+  readonly partitions: readonly {
+    readonly errorCode: number;
+    readonly partitionIndex: number;
+    readonly leaderId: number;
+  }[];
+}
+
+/** Thrown when a broker is too old, or not a broker. */
+export class UnsupportedBrokerError extends Error {
+  override readonly name = "UnsupportedBrokerError";
+  readonly code = "UNSUPPORTED_VERSION";
+}
+
+interface Versions {
+  readonly produce: ProduceApi;
+  readonly metadata: typeof METADATA[number];
+  readonly initProducerId: typeof INIT_PRODUCER_ID[number];
+}
+
+/** A connection to one broker, made when it is first needed. */
+export class BrokerConnection {
+  readonly address: Address;
+  readonly #options: Options;
+  readonly #connection: Connection;
+  #versions: Versions | undefined;
+  #opening: Promise<void> | undefined;
+
+  constructor(address: Address, options: Options) {
+    this.address = address;
+    this.#options = options;
+    this.#connection = new Connection(options.clientId, connectionOptions(options));
+    // Whoever has a request on the connection is told by its callback; without a listener the event would be uncaught.
+    this.#connection.on("error", () => {});
+  }
+
+  /** Whether requests can be sent. */
+  get ready(): boolean {
+    return this.#versions !== undefined && this.#connection.isConnected();
+  }
+
+  /** Whether it was open once and is not any more; another one must be made. */
+  get lost(): boolean {
+    return this.#versions !== undefined && !this.#connection.isConnected();
+  }
+
+  /** Connect, unless connected. Rejects with what the library or the socket says. */
+  async open(): Promise<void> {
+    this.#opening ??= this.#open();
+    await this.#opening;
+  }
+
+  async #open(): Promise<void> {
+    try {
+      await this.#connection.connect(this.address.host, this.address.port);
+      this.#versions = negotiate(await this.#apiVersions());
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Send a Produce request. `done` is called once: with an answer; with none when `acks` is 0 and the request was
+   * written; or with the error that lost the connection, when it is not known whether the broker has the request.
+   */
+  produce(
+    acks: number,
+    timeoutMs: number,
+    topics: readonly TopicBatches[],
+    done: (error: Error | null, answer?: ProduceAnswer) => void,
+  ): void {
+    this.#negotiated().produce(this.#connection, acks, timeoutMs, topics, (error, answer) => {
+      if (error !== null && error !== undefined) done(error);
+      else if (typeof answer === "object") done(null, answer);
+      // With acks 0 the library answers at once, with whether the socket took all of it; if not, it will say "drain".
+      else if (answer === true) done(null);
+      else this.#drained(done);
+    });
+  }
+
+  /** Ask about topics. The broker creates missing ones if its configuration says so. */
+  async metadata(topics: readonly string[]): Promise<Metadata> {
+    const { metadata } = this.#negotiated();
+    try {
+      return await metadata.api.async(this.#connection, [...topics], true, false);
+    } catch (error) {
+      // The library throws when any topic has an error, and keeps the answer in the error.
+      const answer = (error as { response?: unknown }).response;
+      if (isMetadata(answer)) return answer;
+      throw error;
+    }
+  }
+
+  /** Ask for a new producer id. */
+  async initProducerId(): Promise<Producer> {
+    const { initProducerId } = this.#negotiated();
+    const answer = await initProducerId.api.async(this.#connection, null, 60_000, -1n, -1);
+    return { id: answer.producerId, epoch: answer.producerEpoch };
+  }
+
+  /** Close it; requests in flight fail. */
+  async close(): Promise<void> {
+    await this.#connection.close();
+    // After a failure the library only ends its half of the socket, which a hung broker would never answer.
+    this.#connection.socket?.destroy();
+  }
+
+  #negotiated(): Versions {
+    if (this.#versions === undefined) {
+      throw new UnsupportedBrokerError("Cannot send: the connection is not open");
+    }
+    return this.#versions;
+  }
+
+  #drained(done: (error: Error | null) => void): void {
+    const finish = (error: Error | null) => {
+      this.#connection.removeListener("drain", onDrain);
+      this.#connection.removeListener("close", onClose);
+      done(error);
+    };
+    const onDrain = () => finish(null);
+    const onClose = () => finish(new Error("Connection closed"));
+    this.#connection.once("drain", onDrain);
+    this.#connection.once("close", onClose);
+  }
+
+  async #apiVersions(): Promise<ReadonlyMap<number, VersionRange>> {
+    const { apiKeys } = await apiVersionsV3.api.async(this.#connection, "pg-tide", "1").catch(() =>
+      apiVersionsV0.api.async(this.#connection, "pg-tide", "1")
+    );
+    return new Map(apiKeys.map(({ apiKey, minVersion, maxVersion }) => [apiKey, [minVersion, maxVersion]]));
+  }
+}
+
+type VersionRange = readonly [min: number, max: number];
+
+/** The best versions that both sides speak. */
+function negotiate(offered: ReadonlyMap<number, VersionRange>): Versions {
+  const best = <V extends number>(key: number, ours: readonly V[]): V => {
+    const range = offered.get(key);
+    const version = ours.find((v) => range !== undefined && v >= range[0] && v <= range[1]);
+    if (version !== undefined) return version;
+    throw new UnsupportedBrokerError(
+      `Cannot talk to the broker: it offers versions ${
+        range?.join(" to ") ?? "none"
+      } of request ${key}, expected one of ${ours.join(", ")} (Apache Kafka 2.8 or later)`,
+    );
+  };
+  const metadata = best(METADATA_KEY, METADATA.map(({ api }) => api.version));
+  const initProducerId = best(INIT_PRODUCER_ID_KEY, INIT_PRODUCER_ID.map(({ api }) => api.version));
+  return {
+    produce: PRODUCE[best(PRODUCE_KEY, PRODUCE_VERSIONS)],
+    metadata: METADATA.find(({ api }) => api.version === metadata)!,
+    initProducerId: INIT_PRODUCER_ID.find(({ api }) => api.version === initProducerId)!,
+  };
+}
+
+function connectionOptions(options: Options): ConnectionOptions {
+  return {
+    connectTimeout: Math.min(CONNECT_TIMEOUT_MS, options.requestTimeoutMs),
+    requestTimeout: options.requestTimeoutMs,
+    maxInflights: REQUESTS_MAX,
+    handleBackPressure: options.acks === 0,
+    ...(options.tls === undefined ? {} : { tls: { ...options.tls, minVersion: "TLSv1.2" } }),
+    ...(options.sasl === undefined ? {} : { sasl: { ...options.sasl } }),
+  };
+}
+
+function isMetadata(value: unknown): value is Metadata {
+  return typeof value === "object" && value !== null && "brokers" in value && "topics" in value;
+}

@@ -1,0 +1,68 @@
+/**
+ * The batches of one partition, in order: waiting, in flight, and come back unacknowledged.
+ *
+ * @module
+ */
+
+import type { Batch } from "./batch.ts";
+import type { PartitionResult } from "./produce_api.ts";
+import type { PartitionSequence } from "./sequencer.ts";
+
+/** Why a batch came back: the broker's result, or the loss of the connection. */
+export type Setback =
+  | { readonly kind: "refused"; readonly result: PartitionResult }
+  | { readonly kind: "lost"; readonly reason: string };
+
+/** A batch that came back unacknowledged. */
+export interface Returned {
+  readonly batch: Batch;
+  readonly setback: Setback;
+}
+
+/** The batches of one partition. */
+export class PartitionQueue {
+  readonly topic: string;
+  readonly partition: number;
+  /** The batches to send, oldest first. Only the last one may be open. */
+  waiting: Batch[] = [];
+  /** The batches that a broker has been sent and has not answered, in the order sent. */
+  readonly inFlight: Batch[] = [];
+  /** Batches that came back while others are still in flight. Nothing is sent until all have come back. */
+  returned: Returned[] = [];
+  /** The sequence numbers, if the producer is idempotent. */
+  sequence: PartitionSequence | undefined;
+  /** The node whose turn it is to take the batches, or -1. */
+  node = -1;
+  /** Nothing is sent before this time, after a setback. */
+  retryAtMs = 0;
+  /** Since when there has been nobody to send to, or undefined. */
+  stalledSinceMs: number | undefined;
+
+  constructor(topic: string, partition: number) {
+    this.topic = topic;
+    this.partition = partition;
+  }
+
+  /** The open batch, if there is one. */
+  get open(): Batch | undefined {
+    const last = this.waiting[this.waiting.length - 1];
+    return last === undefined || last.closed ? undefined : last;
+  }
+
+  /** Whether its first batch may be sent now, as far as order and pauses are concerned. */
+  sendable(nowMs: number): boolean {
+    if (this.waiting.length === 0 || this.returned.length > 0 || nowMs < this.retryAtMs) return false;
+    return this.inFlight.length < (this.sequence?.window(nowMs) ?? 1);
+  }
+
+  /** Forget every batch that is not in flight. */
+  clear(): void {
+    const numbered = this.returned.length > 0 || this.waiting.some((batch) => batch.sequence >= 0);
+    // Whether those batches were written is not known, so their numbers can neither be used again nor left out.
+    if (numbered) this.sequence?.abandon();
+    this.waiting = [];
+    this.returned = [];
+    this.retryAtMs = 0;
+    this.stalledSinceMs = undefined;
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * What happens to the batches of a partition that came back unacknowledged: sent again, taken apart, rejected, or given up.
+ *
+ * It runs when all batches of the partition have come back, so that they can be put in order again. The rule about sequence
+ * numbers: a batch that may have been written keeps its numbers; the numbers of one that was certainly refused, and of all
+ * after it (which the broker refused because of the gap), are given out again.
+ *
+ * @module
+ */
+
+import type { Fault } from "@pg-tide/sdk";
+import type { Accumulator } from "./accumulator.ts";
+import type { Batch, Member } from "./batch.ts";
+import { classify, type Decision } from "./classify.ts";
+import type { Options } from "./config.ts";
+import { blockedFault, exhausted, tooLarge } from "./faults.ts";
+import type { PartitionQueue, Returned } from "./partition_queue.ts";
+import type { PartitionResult, RecordError } from "./produce_api.ts";
+
+/** How often a batch is sent as it is before a record in it is suspected. */
+const SUSPECT_ATTEMPTS = 3;
+
+/** The first pause before a batch is sent again, and the longest, in milliseconds (Java: `retry.backoff.ms`). */
+const BACKOFF_MS = 100;
+const BACKOFF_MAX_MS = 1_000;
+
+/** What must be done after {@link recover}. */
+export interface Recovery {
+  /** Ends the generation. */
+  readonly fault?: Fault;
+  /** Ask who leads the partition. */
+  readonly refresh: boolean;
+  /** Get another producer id before anything is sent. */
+  readonly newProducer: boolean;
+  /** Send nothing of the partition for so long, in milliseconds. */
+  readonly pauseMs: number;
+}
+
+/** What {@link recover} needs to know. */
+export interface RecoveryContext {
+  readonly options: Options;
+  readonly accumulator: Pick<Accumulator, "rebatch" | "recycle">;
+  readonly nowMs: number;
+  readonly random: () => number;
+}
+
+/** Put the returned batches of `queue` back to its front, or settle their records. */
+export function recover(queue: PartitionQueue, context: RecoveryContext): Recovery {
+  const returned = queue.returned.sort((a, b) => a.batch.order - b.batch.order);
+  queue.returned = [];
+  const round = new Round(queue, context);
+  for (const each of returned) {
+    round.take(each);
+    if (round.fault !== undefined) break;
+  }
+  queue.waiting = [...round.resend, ...queue.waiting];
+  return {
+    ...(round.fault === undefined ? {} : { fault: round.fault }),
+    refresh: round.refresh,
+    newProducer: round.newProducer || queue.sequence?.exhausted === true,
+    pauseMs: round.pauseMs,
+  };
+}
+
+class Round {
+  readonly resend: Batch[] = [];
+  fault: Fault | undefined;
+  refresh = false;
+  newProducer = false;
+  pauseMs = 0;
+  /** Whether the numbers of all batches from here on are given out anew. */
+  #renumber = false;
+  readonly #queue: PartitionQueue;
+  readonly #context: RecoveryContext;
+
+  constructor(queue: PartitionQueue, context: RecoveryContext) {
+    this.#queue = queue;
+    this.#context = context;
+  }
+
+  take({ batch, setback }: Returned): void {
+    if (setback.kind === "lost") {
+      this.refresh = true;
+      return this.#again(batch, setback.reason);
+    }
+    const { result } = setback;
+    switch (this.#decide(batch, result)) {
+      case "delivered":
+        return batch.deliver();
+      case "refresh":
+        this.refresh = true;
+        return this.#again(batch, describe(result));
+      case "retry":
+      case "suspect":
+        return this.#again(batch, describe(result));
+      case "split":
+        return this.#takeApart(batch, result, []);
+      case "reject":
+        return this.#takeApart(batch, result, result.recordErrors);
+      case "sequence":
+        return this.#miscounted(batch, result);
+      case "producer":
+        this.newProducer = true;
+        this.#renumber = true;
+        return this.#again(batch, describe(result));
+      case "blocked":
+        this.fault = blockedFault(
+          result.errorCode,
+          result.errorMessage,
+          "write to",
+          result.topic,
+          this.#context.options,
+        );
+    }
+  }
+
+  #decide(batch: Batch, result: PartitionResult): Decision {
+    const { decision } = classify(result.errorCode);
+    return decision === "suspect" && batch.attempts > SUSPECT_ATTEMPTS ? "reject" : decision;
+  }
+
+  #again(batch: Batch, last: string): void {
+    const { nowMs, options, random } = this.#context;
+    const waitedMs = nowMs - batch.createdAtMs;
+    if (waitedMs >= options.deliveryTimeoutMs) {
+      this.fault = exhausted(this.#queue.topic, this.#queue.partition, waitedMs, last);
+      return;
+    }
+    if (this.#renumber) batch.sequence = -1;
+    this.resend.push(batch);
+    const pauseMs = Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** (batch.attempts - 1)) * (0.8 + 0.4 * random());
+    this.pauseMs = Math.max(this.pauseMs, pauseMs);
+  }
+
+  /**
+   * The broker expected other numbers. If a batch before this one is unacknowledged too, that is the reason and solves
+   * itself; if not, the broker has lost the count.
+   */
+  #miscounted(batch: Batch, result: PartitionResult): void {
+    if (this.resend.length === 0 && !this.#renumber) {
+      this.#queue.sequence?.abandon();
+      this.#renumber = true;
+    }
+    this.#again(batch, describe(result));
+  }
+
+  /** Reject the records at fault and send the others; without knowing them, send two halves. */
+  #takeApart(batch: Batch, result: PartitionResult, errors: readonly RecordError[]): void {
+    if (!this.#renumber && batch.sequence >= 0) {
+      this.#queue.sequence?.rewind(batch.sequence);
+      this.#renumber = true;
+    }
+    const members = batch.members();
+    const faulty = new Map(errors.map(({ index, message }) => [index, message]));
+    if (members.length === 1) faulty.set(0, errors[0]?.message ?? result.errorMessage);
+    const parts = faulty.size > 0 ? [members.filter((_, i) => !faulty.has(i))] : halves(members);
+    for (const [i, message] of faulty) {
+      const member = members[i];
+      member?.delivery.reject(
+        member.index,
+        classify(result.errorCode).name,
+        reasonOf(member, batch, result, message),
+      );
+    }
+    for (const part of parts) {
+      this.resend.push(...this.#context.accumulator.rebatch(part, batch.createdAtMs));
+    }
+  }
+}
+
+function halves(members: readonly Member[]): Member[][] {
+  const middle = Math.ceil(members.length / 2);
+  return [members.slice(0, middle), members.slice(middle)];
+}
+
+function reasonOf(member: Member, batch: Batch, result: PartitionResult, message: string | null): string {
+  const { name, decision, why } = classify(result.errorCode);
+  if (decision === "split") return tooLarge(result.topic, recordBytes(member), batch.byteLength);
+  const said = message === null || message === "" ? why : message;
+  const advice = name === "INVALID_TIMESTAMP"
+    ? '. Set timestamp to "now", or widen message.timestamp.before.max.ms and message.timestamp.after.max.ms of the topic'
+    : "";
+  return `Kafka refused the record for topic "${result.topic}": ${name}, ${said}${advice}`;
+}
+
+/** Bytes of a record's key, value and headers. */
+function recordBytes({ delivery: { page }, index }: Member): number {
+  return [page.key, page.value, page.headers].reduce(
+    (sum, { ranges }) => sum + ranges[2 * index + 1]! - ranges[2 * index]!,
+    0,
+  );
+}
+
+function describe({ errorCode, errorMessage }: PartitionResult): string {
+  const { name, why } = classify(errorCode);
+  return errorMessage === null || errorMessage === ""
+    ? `${name}, ${why}`
+    : `${name}, ${why}: ${errorMessage}`;
+}

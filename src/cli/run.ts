@@ -1,0 +1,60 @@
+/**
+ * `pg-tide run`: the relay, from start to the end of its drain.
+ *
+ * @module
+ */
+
+import { SYSTEM_CLOCK } from "../base/clock.ts";
+import { EXIT } from "../base/errors.ts";
+import { SecretKeeper } from "../base/secrets.ts";
+import { redactor } from "../config/redact.ts";
+import type { Settings } from "../config/settings.ts";
+import { closeLog, openLog } from "../observe/log.ts";
+import { startRelay } from "../relay.ts";
+import type { Output } from "./output.ts";
+import { VERSION } from "./version.ts";
+
+/** What a shell reports of a process that a signal ended. */
+const SIGNAL_EXITS = { SIGINT: 130, SIGTERM: 143 } as const;
+
+type EndingSignal = keyof typeof SIGNAL_EXITS;
+
+/** Run the relay until it is told to stop. The first signal drains; a second one ends at once. */
+export async function run(settings: Settings, output: Output): Promise<number> {
+  const secrets = new SecretKeeper(redactor);
+  const log = await openLog({
+    level: settings.logLevel,
+    format: settings.logFormat,
+    redact: (line) => secrets.redact(line),
+    write: (line) => output.err(line),
+  });
+  const signals = listen();
+  try {
+    const relay = await startRelay({ settings, log, secrets, clock: SYSTEM_CLOCK });
+    log.info("pg-tide runs", { version: VERSION, relay: relay.name });
+    const first = await signals.first;
+    log.info("Stopping: finishing what is in flight", { signal: first });
+    const stopped = relay.stop().then(() => EXIT.good);
+    return await Promise.race([stopped, signals.second.then((second) => SIGNAL_EXITS[second])]);
+  } finally {
+    signals.close();
+    await closeLog();
+  }
+}
+
+/** The first and the second signal that asks the process to end. */
+function listen() {
+  const first = Promise.withResolvers<EndingSignal>();
+  const second = Promise.withResolvers<EndingSignal>();
+  let seen = 0;
+  const handlers = (Object.keys(SIGNAL_EXITS) as EndingSignal[]).map((signal) => {
+    const handler = () => (seen++ === 0 ? first : second).resolve(signal);
+    Deno.addSignalListener(signal, handler);
+    return () => Deno.removeSignalListener(signal, handler);
+  });
+  return {
+    first: first.promise,
+    second: second.promise,
+    close: () => handlers.forEach((remove) => remove()),
+  };
+}
