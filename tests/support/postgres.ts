@@ -36,8 +36,8 @@ export interface SharedPostgres {
   readonly version: PostgresMajor;
   /** A superuser's connection URL. @param database the one to connect to; `postgres` by default */
   url(database?: string): string;
-  /** A new, empty database. */
-  createDatabase(): Promise<TestDatabase>;
+  /** A new, empty database. @param clauses what else CREATE DATABASE shall say, such as `ENCODING 'LATIN1'` */
+  createDatabase(clauses?: string): Promise<TestDatabase>;
 }
 
 /** A server of one's own. */
@@ -119,8 +119,8 @@ class ExternalPostgres implements SharedPostgres {
     return url.href;
   }
 
-  createDatabase(): Promise<TestDatabase> {
-    return createDatabase((name) => this.url(name));
+  createDatabase(clauses?: string): Promise<TestDatabase> {
+    return createDatabase((name) => this.url(name), clauses);
   }
 }
 
@@ -151,8 +151,8 @@ class EmbeddedPostgres implements PostgresServer {
     return `postgres://${USER}:${PASSWORD}@127.0.0.1:${this.port}/${database}`;
   }
 
-  createDatabase(): Promise<TestDatabase> {
-    return createDatabase((name) => this.url(name));
+  createDatabase(clauses?: string): Promise<TestDatabase> {
+    return createDatabase((name) => this.url(name), clauses);
   }
 
   /** Make the data folder and start for the first time. */
@@ -266,10 +266,10 @@ async function unprivileged(): Promise<User> {
 
 let created = 0;
 
-async function createDatabase(urlOf: (database?: string) => string): Promise<TestDatabase> {
+async function createDatabase(urlOf: (database?: string) => string, clauses = ""): Promise<TestDatabase> {
   // Several test files share a server: the process id and a random part keep their names apart.
   const name = `tide_${Deno.pid}_${++created}_${crypto.randomUUID().slice(0, 8)}`;
-  await execute(urlOf(), `CREATE DATABASE ${name}`);
+  await execute(urlOf(), `CREATE DATABASE ${name} ${clauses}`);
   const drop = () => execute(urlOf(), `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
   return { name, url: urlOf(name), drop, [Symbol.asyncDispose]: drop };
 }

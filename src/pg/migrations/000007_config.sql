@@ -84,14 +84,14 @@ DECLARE
     ELSE left(p_value::text, 80) END;
   v_size numeric;
 BEGIN
-  IF CASE v_type
+  IF (CASE v_type
       WHEN 'string' THEN v_kind = 'string'
       WHEN 'boolean' THEN v_kind = 'boolean'
       WHEN 'number' THEN v_kind = 'number'
       WHEN 'integer' THEN v_kind = 'number' AND (CASE WHEN v_kind = 'number' THEN v_text::numeric % 1 END) = 0
       WHEN 'list' THEN v_kind = 'array'
       WHEN 'string_map' THEN v_kind = 'object' AND NOT jsonb_path_exists(p_value, 'strict $.* ? (@.type() != "string")')
-      ELSE v_kind = 'object' END IS NOT TRUE THEN
+      ELSE v_kind = 'object' END) IS NOT TRUE THEN
     RETURN format('is %s, expected %s', CASE WHEN v_kind IN ('object', 'array') THEN 'an ' || v_kind ELSE v_shown END,
       CASE v_type WHEN 'string' THEN 'a string' WHEN 'boolean' THEN 'true or false' WHEN 'number' THEN 'a number'
         WHEN 'integer' THEN 'a whole number' WHEN 'list' THEN 'an array' WHEN 'string_map' THEN 'an object of strings'
