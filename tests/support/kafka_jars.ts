@@ -7,14 +7,13 @@
 import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { cached } from "./cache.ts";
-import { runCommand, runOrThrow } from "./command.ts";
-import { installAdvice, MissingToolError } from "./errors.ts";
+import { runOrThrow } from "./command.ts";
+import { requireTool } from "./required_tool.ts";
 
 /** The newest release; a test may ask for another one. */
 export const KAFKA_VERSION = "4.4.0";
 
 const DEPENDENCY_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1";
-const OLDEST_JAVA = 17;
 
 /**
  * The folder with the broker's jars and those of its command-line tools.
@@ -22,15 +21,15 @@ const OLDEST_JAVA = 17;
  * @throws MissingToolError when Java 17 or Maven is not installed
  */
 export async function kafkaJars(version: string): Promise<string> {
-  await requireJava();
+  await requireTool("java");
   return await cached(join("kafka", version), async (folder) => {
+    await requireTool("mvn");
     const pom = join(folder, "pom.xml");
     await Deno.writeTextFile(pom, pomOf(version));
     const goal = [`${DEPENDENCY_PLUGIN}:copy-dependencies`, `-DoutputDirectory=${folder}`];
     try {
       await runOrThrow("mvn", ["-B", "-q", "-f", pom, ...goal, "-DincludeScope=runtime"], { cwd: folder });
     } catch (error) {
-      if (error instanceof MissingToolError) throw error;
       throw new Error(`Cannot download Apache Kafka ${version}: is Maven Central reachable?`, {
         cause: error,
       });
@@ -52,16 +51,6 @@ export async function findClass(jars: string, candidates: readonly [string, ...s
     if (archives.some((archive) => archive.includes(path))) return name;
   }
   throw new Error(`Cannot find a class in ${jars}: none of ${candidates.join(", ")}`);
-}
-
-async function requireJava(): Promise<void> {
-  const { stderr } = await runCommand("java", ["-version"]);
-  const major = Number(/version "(\d+)/.exec(stderr)?.[1]);
-  if (major >= OLDEST_JAVA) return;
-  throw new MissingToolError(
-    `Cannot run Apache Kafka: java is ${stderr.split("\n")[0]}, expected ${OLDEST_JAVA} or newer`,
-    installAdvice("java"),
-  );
 }
 
 function pomOf(version: string): string {

@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { runOrThrow } from "./command.ts";
-import { MissingToolError } from "./errors.ts";
+import { requireTool } from "./required_tool.ts";
 
 /** One version of a package, and what its archive must be. */
 export interface NpmPackage {
@@ -38,12 +38,12 @@ export async function fetchNpmPackage(wanted: NpmPackage, folder: string, only?:
 }
 
 async function download(title: string, folder: string): Promise<string> {
+  await requireTool("npm");
   try {
     await runOrThrow("npm", ["pack", "--loglevel=error", "--pack-destination", folder, title], {
       cwd: folder,
     });
   } catch (error) {
-    if (error instanceof MissingToolError) throw error;
     throw new Error(
       `Cannot download the npm package ${title}: is the npm registry reachable? Try: npm pack ${title}`,
       {
