@@ -33,7 +33,11 @@ export class AnswerBuilder {
   readonly #failed: Failure[] = [];
   #open: number;
 
-  /** @param count number of records of the page */
+  /**
+   * Begin an answer.
+   *
+   * @param count number of records of the page
+   */
   constructor(count: number) {
     this.#done = new Uint8Array(count);
     this.#open = count;

@@ -80,6 +80,8 @@ export class ColumnBuilder {
   #count = 0;
 
   /**
+   * Begin a column.
+   *
    * @param count how many values will be appended at most
    * @param byteHint how many bytes they probably need
    */

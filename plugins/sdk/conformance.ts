@@ -14,12 +14,15 @@ import { encodeHeaders, type Header } from "./headers.ts";
 
 /** A plugin did what the contract does not allow. */
 export class ConformanceError extends Error {
+  /** Tells it apart where the class is lost. */
   override readonly name = "ConformanceError";
 }
 
 /** An opened sink, as the cases use it. */
 export interface SinkUnderTest {
+  /** As `OpenSink.deliver`. */
   deliver(page: RecordPage, generation: number): Promise<Answer>;
+  /** As `OpenSink.close`. */
   close(): Promise<void>;
 }
 
@@ -33,12 +36,15 @@ export interface SinkSubject {
 
 /** An opened format, as the cases use it. */
 export interface FormatUnderTest {
+  /** As `OpenFormat.encode`; a fault where that throws. */
   encode(page: MessagePage): Promise<{ readonly encoded: EncodedPage } | { readonly fault: Fault }>;
+  /** As `OpenFormat.close`. */
   close(): Promise<void>;
 }
 
 /** A format to run the cases over. */
 export interface FormatSubject {
+  /** Open the format; rejects when it cannot. */
   open(): Promise<FormatUnderTest>;
 }
 

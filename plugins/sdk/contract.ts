@@ -51,11 +51,15 @@ export interface RecordPage {
 export interface MessagePage {
   /** Number of messages. */
   readonly count: number;
+  /** As {@link RecordPage.ids}. */
   readonly ids: Float64Array<ArrayBuffer>;
+  /** As {@link RecordPage.createdMs}. */
   readonly createdMs: Float64Array<ArrayBuffer>;
   /** For each message, an index into {@link OPS}. */
   readonly ops: Uint8Array<ArrayBuffer>;
+  /** As {@link RecordPage.topics}. */
   readonly topics: readonly string[];
+  /** As {@link RecordPage.topic}. */
   readonly topic: Uint16Array<ArrayBuffer>;
   /** The key that the route gave each message. */
   readonly key: Column;
@@ -71,6 +75,7 @@ export interface MessagePage {
 
 /** What a format made of a {@link MessagePage}. */
 export interface EncodedPage {
+  /** The records, in the order of their messages. */
   readonly page: RecordPage;
   /** For each record, the index of its message in the page given; never falls. A message may give several records, or none. */
   readonly messageIndex: Uint32Array<ArrayBuffer>;
@@ -155,13 +160,17 @@ export type PluginKind = "sink" | "format";
 export interface PluginDescription {
   /** The name users write as `sink_type` or `wire_format`: lower case letters, digits and `_`. */
   readonly name: string;
+  /** What it is. */
   readonly kind: PluginKind;
   /** The {@link CONTRACT_VERSION} it was written for. */
   readonly contract: number;
   /** One line for `pg-tide plugin list`. */
   readonly summary: string;
+  /** What can be configured. A format's fields stand under `wire_config`, a sink's beside the relay's own. */
   readonly fields: readonly FieldSpec[];
+  /** What contradicts what among them. */
   readonly rules?: readonly FieldRule[];
+  /** What it asks to touch; what it does not ask for, it cannot. */
   readonly permissions: PermissionRequest;
   /**
    * Only formats: configuration under which the format hands payloads on unchanged. The kernel then starts no

@@ -17,6 +17,7 @@ export type FieldType = "string" | "boolean" | "integer" | "number" | "string_ma
 export interface FieldSpec {
   /** The key as the user writes it; a dot separates nested objects (`retry.max_attempts`). */
   readonly name: string;
+  /** What a value must be; exact, `"100"` is not an integer. */
   readonly type: FieldType;
   /** One or two sentences: meaning and unit. */
   readonly doc: string;
@@ -48,7 +49,9 @@ export interface FieldSpec {
 
 /** A rule between fields: when `when` holds, `then` must hold too. A condition without `is` asks that the field is set. */
 export interface FieldRule {
+  /** Where the rule applies. */
   readonly when: FieldCondition;
+  /** What it asks for there. */
   readonly then: FieldCondition;
   /** The whole error message: what contradicts what, and what to do. */
   readonly message: string;
@@ -56,6 +59,7 @@ export interface FieldRule {
 
 /** A condition on one field. */
 export interface FieldCondition {
+  /** The field's name. */
   readonly field: string;
   /** The value (after defaults) is one of these. */
   readonly is?: readonly Json[];

@@ -38,14 +38,7 @@ export {
   type Rejection,
   type TopicRule,
 } from "./contract.ts";
-export {
-  defineFormat,
-  defineSink,
-  FaultError,
-  type FormatDefinition,
-  type OpenFormat,
-  type OpenSink,
-  type SinkDefinition,
-} from "./define.ts";
+export { defineFormat, defineSink, FaultError } from "./define.ts";
+export type { FormatDefinition, OpenFormat, OpenSink, SinkDefinition } from "./definition.ts";
 export type { FieldCondition, FieldRule, FieldSpec, FieldType, Json } from "./field.ts";
 export { decodeHeaders, encodeHeaders, type Header, varintLength, writeVarint } from "./headers.ts";

@@ -6,7 +6,7 @@
 
 import { faulted, unavailable } from "./answer.ts";
 import type { Answer, EncodedPage, Fault, PluginDescription, RecordPage } from "./contract.ts";
-import type { FormatDefinition, OpenFormat, OpenSink, SinkDefinition } from "./define.ts";
+import type { FormatDefinition, OpenFormat, OpenSink, SinkDefinition } from "./definition.ts";
 import type { HostMessage, PluginMessage } from "./protocol.ts";
 import { transferables } from "./transfer.ts";
 

@@ -6,10 +6,12 @@
  */
 
 import { type Fault, FaultError } from "@pg-tide/sdk";
+import type { Accumulator } from "./accumulator.ts";
 import { classify } from "./classify.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Options } from "./config.ts";
 import { blockedFault, leaderless, missingTopic } from "./faults.ts";
 import type { PartitionQueue } from "./partition_queue.ts";
-import type { SenderPorts } from "./sender.ts";
 
 /** The first pause between two questions, and the longest, in milliseconds. */
 const PAUSE_MS = 50;
@@ -27,9 +29,21 @@ const OUTAGE_MS = 10_000;
 /** UNKNOWN_TOPIC_OR_PARTITION. */
 const UNKNOWN_TOPIC = 3;
 
+/** What the search needs. */
+export interface SearchPorts {
+  readonly options: Options;
+  readonly cluster: Cluster;
+  readonly accumulator: Accumulator;
+  /** A clock that only moves forward, in milliseconds. */
+  readonly monotonicMs: () => number;
+  readonly random: () => number;
+  /** The generation cannot go on. */
+  readonly onFault: (fault: Fault) => void;
+}
+
 /** The search for leaders. */
 export class LeaderSearch {
-  readonly #ports: SenderPorts;
+  readonly #ports: SearchPorts;
   readonly #found: () => void;
   readonly #missing = new Set<PartitionQueue>();
   readonly #topics = new Set<string>();
@@ -41,7 +55,7 @@ export class LeaderSearch {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** @param found called when the cluster has answered */
-  constructor(ports: SenderPorts, found: () => void) {
+  constructor(ports: SearchPorts, found: () => void) {
     this.#ports = ports;
     this.#found = found;
   }

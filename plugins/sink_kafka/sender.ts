@@ -9,18 +9,15 @@
  * @module
  */
 
-import { type Fault, FaultError } from "@pg-tide/sdk";
-import type { Accumulator } from "./accumulator.ts";
+import { FaultError } from "@pg-tide/sdk";
 import type { Batch } from "./batch.ts";
 import type { BrokerConnection } from "./broker_connection.ts";
 import { classify } from "./classify.ts";
-import type { Cluster } from "./cluster.ts";
 import { type Codec, CODECS } from "./compression.ts";
-import type { Options } from "./config.ts";
 import { tell } from "./faults.ts";
 import { gather, type RequestLimits } from "./gather.ts";
 import { Lane } from "./lane.ts";
-import { LeaderSearch } from "./leader_search.ts";
+import { LeaderSearch, type SearchPorts } from "./leader_search.ts";
 import type { PageDelivery } from "./page_delivery.ts";
 import type { PartitionQueue } from "./partition_queue.ts";
 import type { ProduceAnswer } from "./produce_api.ts";
@@ -37,15 +34,7 @@ const RECONNECT_MS = 50;
 const RECONNECT_MAX_MS = 1_000;
 
 /** What the sender needs. */
-export interface SenderPorts {
-  readonly options: Options;
-  readonly cluster: Cluster;
-  readonly accumulator: Accumulator;
-  /** A clock that only moves forward, in milliseconds. */
-  readonly monotonicMs: () => number;
-  readonly random: () => number;
-  /** The generation cannot go on. */
-  readonly onFault: (fault: Fault) => void;
+export interface SenderPorts extends SearchPorts {
   /** Batches with records of these pages have come back while nothing is being sent any more. */
   readonly onLanded: (pages: readonly PageDelivery[]) => void;
 }
@@ -207,7 +196,10 @@ export class Sender {
       queue.returned.push({
         batch,
         setback: result === undefined
-          ? { kind: "lost", reason: tell(error ?? new Error("The broker's answer leaves the partition out")).text }
+          ? {
+            kind: "lost",
+            reason: tell(error ?? new Error("The broker's answer leaves the partition out")).text,
+          }
           : { kind: "refused", result },
       });
     }

@@ -4,7 +4,20 @@
  * @module
  */
 
-import type { Prey } from "./hostile_plugins.ts";
+/** Where the secrets lie that the plugins are after, and a server that must not be reached. */
+export interface Prey {
+  /** URL of a JavaScript module whose default export is a secret. */
+  readonly script: string;
+  /** URL of a JSON file. */
+  readonly json: string;
+  /** URL of a text file. */
+  readonly text: string;
+  /** Path of the text file. */
+  readonly path: string;
+  /** `127.0.0.1` and a port at which a server listens. */
+  readonly host: string;
+  readonly port: number;
+}
 
 /** A way that a plugin tries. */
 export interface Attempt {

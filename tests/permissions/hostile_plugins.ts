@@ -7,7 +7,7 @@
  * @module
  */
 
-import { attempts } from "./hostile_attempts.ts";
+import { attempts, type Prey } from "./hostile_attempts.ts";
 
 /** What a hostile plugin tries, and how it must end. */
 export interface HostilePlugin {
@@ -19,21 +19,6 @@ export interface HostilePlugin {
    * Worker ends, and the error matches.
    */
   readonly end: { readonly refused: RegExp } | "held" | { readonly noticed: RegExp };
-}
-
-/** Where the secrets lie that the plugins are after, and a server that must not be reached. */
-export interface Prey {
-  /** URL of a JavaScript module whose default export is a secret. */
-  readonly script: string;
-  /** URL of a JSON file. */
-  readonly json: string;
-  /** URL of a text file. */
-  readonly text: string;
-  /** Path of the text file. */
-  readonly path: string;
-  /** `127.0.0.1` and a port at which a server listens. */
-  readonly host: string;
-  readonly port: number;
 }
 
 /** All hostile plugins. */

@@ -7,7 +7,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { HostilePlugin, Prey } from "./hostile_plugins.ts";
+import type { Prey } from "./hostile_attempts.ts";
+import type { HostilePlugin } from "./hostile_plugins.ts";
 
 const SECRET = "the secret of this machine";
 
