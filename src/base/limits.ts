@@ -41,6 +41,12 @@ export const LIMITS = {
   /** An idle time from which the reader asks publishers to notify instead of polling ever more. */
   wakeupAfterIdleMs: 25,
 
+  /**
+   * For how long publishers are asked to notify at a time. A relay that died is notified for no longer, and one that lives asks
+   * again after half of it.
+   */
+  wakeupMs: 5_000,
+
   /** Bytes of a log line, error reason or advice that comes from outside. */
   textMax: 2_000,
 
@@ -53,8 +59,8 @@ export const LIMITS = {
   /** How long the parts of a session that has ended are waited for. */
   shutdownMs: 3_000,
 
-  /** Rotation of outbox slots is looked at this often. */
-  rotateEveryMs: 60_000,
+  /** Outbox slots are rotated and old positions pruned this often. */
+  maintainEveryMs: 60_000,
 } as const;
 
 invariant(LIMITS.inFlightBytes >= 4 * LIMITS.pageBytes, "several pages fit in flight");

@@ -33,11 +33,13 @@ export function givenSettings(command: Command): SettingSources["flags"] {
   for (const spec of SETTING_FIELDS) {
     const value = options[optionOf(spec).attributeName()];
     if (typeof value === "string" || isTexts(value)) given[spec.name] = value;
+    else if (value === true) given[spec.name] = "true";
   }
   return given;
 }
 
 function optionOf(spec: FieldSpec): Option {
+  if (spec.type === "boolean") return new Option(flagOf(spec.name), helpOf(spec));
   const option = new Option(`${flagOf(spec.name)} <${placeholderOf(spec)}>`, helpOf(spec));
   return spec.type === "list" ? option.argParser(collect) : option;
 }

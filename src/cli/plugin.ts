@@ -4,16 +4,15 @@
  * @module
  */
 
-import type { Fault, Json, PluginDescription } from "@pg-tide/sdk";
+import type { Fault, Json } from "@pg-tide/sdk";
 import { REGISTRY } from "../../plugins/registry.ts";
 import { FORMAT_CASES, SINK_CASES } from "../../plugins/sdk/conformance.ts";
 import { SYSTEM_CLOCK } from "../base/clock.ts";
 import { EXIT, messageOf, UserError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest.ts";
 import { SILENT } from "../base/telemetry.ts";
-import { fieldConflict } from "../config/compose.ts";
-import { interpolate } from "../config/interpolate.ts";
-import { KERNEL_FIELDS } from "../config/kernel_fields.ts";
+import { fieldObjection } from "../config/compose.ts";
+import { interpolate, MACHINE_PORTS } from "../config/interpolate.ts";
 import { isJsonObject, parseFields } from "../config/parse.ts";
 import { redactor } from "../config/redact.ts";
 import type { Settings } from "../config/settings.ts";
@@ -116,16 +115,10 @@ export async function pluginTest(
   return failed > 0 ? EXIT.failure : EXIT.good;
 }
 
-const LOADING: LoadOptions = { clock: SYSTEM_CLOCK, log: SILENT, objection };
+const LOADING: LoadOptions = { clock: SYSTEM_CLOCK, log: SILENT, objection: fieldObjection };
 
 function catalogOf(settings: Settings): Promise<PluginCatalog> {
   return loadCatalog({ builtIn: REGISTRY, external: settings.plugin, ...LOADING });
-}
-
-/** A sink's fields stand beside the kernel's, so they must have other names. */
-function objection({ kind, fields }: PluginDescription): string | null {
-  const taken = kind === "sink" ? fields.find((field) => fieldConflict(KERNEL_FIELDS, field)) : undefined;
-  return taken === undefined ? null : `its field ${taken.name} is one of the relay's own`;
 }
 
 function findPlugin({ plugins, failures }: PluginCatalog, name: string): KnownPlugin {
@@ -180,12 +173,9 @@ function parseSet(text: string): Json {
 async function fieldValues({ description }: KnownPlugin, raw: Json, settings: Settings) {
   const declarations = { specs: description.fields, rules: description.rules ?? [] };
   const { values, problems } = parseFields(declarations.specs, declarations.rules, raw);
-  const ports = {
-    env: (name: string) => Deno.env.get(name),
-    readText: (path: string) => Deno.readTextFile(path),
-    realPath: (path: string) => Deno.realPath(path),
-  };
-  const resolved = problems.length > 0 ? null : await interpolate(declarations, values, settings, ports);
+  const resolved = problems.length > 0
+    ? null
+    : await interpolate(declarations, values, settings, MACHINE_PORTS);
   const all = resolved?.problems ?? problems;
   if (resolved !== null && all.length === 0) {
     return { fields: { ...resolved.values }, secrets: resolved.secrets };

@@ -7,11 +7,13 @@
 import { SYSTEM_CLOCK } from "../base/clock.ts";
 import { EXIT } from "../base/errors.ts";
 import { SecretKeeper } from "../base/secrets.ts";
+import type { Logger } from "../base/telemetry.ts";
 import { redactor } from "../config/redact.ts";
 import type { Settings } from "../config/settings.ts";
 import { closeLog, openLog } from "../observe/log.ts";
 import { startRelay } from "../relay.ts";
 import type { Output } from "./output.ts";
+import { makeRelayName } from "./relay_name.ts";
 import { VERSION } from "./version.ts";
 
 /** What a shell reports of a process that a signal ended. */
@@ -30,16 +32,27 @@ export async function run(settings: Settings, output: Output): Promise<number> {
   });
   const signals = listen();
   try {
-    const relay = await startRelay({ settings, log, secrets, clock: SYSTEM_CLOCK });
-    log.info("pg-tide runs", { version: VERSION, relay: relay.name });
-    const first = await signals.first;
-    log.info("Stopping: finishing what is in flight", { signal: first });
-    const stopped = relay.stop().then(() => EXIT.good);
-    return await Promise.race([stopped, signals.second.then((second) => SIGNAL_EXITS[second])]);
+    const served = serve(settings, log, secrets, signals.first);
+    return await Promise.race([served, signals.second.then((second) => SIGNAL_EXITS[second])]);
   } finally {
     signals.close();
     await closeLog();
   }
+}
+
+async function serve(
+  settings: Settings,
+  log: Logger,
+  secrets: SecretKeeper,
+  stop: Promise<EndingSignal>,
+): Promise<number> {
+  const clock = SYSTEM_CLOCK;
+  const name = settings.relayName ?? makeRelayName(clock);
+  const relay = await startRelay({ settings, name, version: VERSION, log, secrets, clock });
+  log.info("pg-tide runs", { version: VERSION, relay: name });
+  log.info("Stopping: finishing what is in flight", { signal: await stop });
+  await relay.stop();
+  return EXIT.good;
 }
 
 /** The first and the second signal that asks the process to end. */

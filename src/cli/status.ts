@@ -6,8 +6,8 @@
 
 import { EXIT } from "../base/errors.ts";
 import type { Settings } from "../config/settings.ts";
-import { type PipelineStatus, readStatus } from "../pg/catalog.ts";
 import { connect } from "../pg/database.ts";
+import { type PipelineStatus, readStatus } from "../pg/status.ts";
 import type { Output } from "./output.ts";
 
 /** Show the state of all pipelines. */
@@ -55,6 +55,6 @@ function render(pipelines: readonly PipelineStatus[]): string[] {
 function trouble({ last_error }: PipelineStatus): string[] {
   if (last_error === null) return [];
   const { code, reason, advice, since } = last_error;
-  const text = [`    ${code} since ${since}: ${reason}`];
+  const text = [`    ${code}${since === null ? "" : ` since ${since}`}: ${reason}`];
   return advice === null ? text : [...text, `    ${advice}`];
 }

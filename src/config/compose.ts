@@ -6,7 +6,7 @@
 
 import type { FieldCondition, FieldRule, FieldSpec, PluginDescription } from "@pg-tide/sdk";
 import { invariant } from "../base/invariant.ts";
-import { FORMAT_GROUP, SHARED_FIELDS } from "./kernel_fields.ts";
+import { FORMAT_GROUP, KERNEL_FIELDS, SHARED_FIELDS } from "./kernel_fields.ts";
 import type { Declarations, Values } from "./parse.ts";
 
 /** A set of declarations that knows whose each field is. */
@@ -64,6 +64,12 @@ export function fieldConflict(kernel: readonly FieldSpec[], field: FieldSpec): b
   const own = kernel.find(({ name }) => name === field.name || name.startsWith(`${field.name}.`));
   return own !== undefined &&
     !(SHARED_FIELDS.has(own.name) && own.type === field.type && own.name === field.name);
+}
+
+/** Why a plugin's fields cannot be used, or `null`: a sink's stand beside the kernel's, so they must have other names. */
+export function fieldObjection({ kind, fields }: PluginDescription): string | null {
+  const taken = kind === "sink" ? fields.find((field) => fieldConflict(KERNEL_FIELDS, field)) : undefined;
+  return taken === undefined ? null : `its field ${taken.name} is one of the relay's own`;
 }
 
 function underFormatGroup({ when, then, message }: FieldRule): FieldRule {

@@ -39,6 +39,13 @@ export const SETTING_FIELDS: readonly FieldSpec[] = [
       "This relay's name in leases and in `status`. Without it, one is made of the machine's name and the process.",
   },
   {
+    name: "adopt",
+    type: "boolean",
+    default: false,
+    doc: "Deliver although the database has moved to another server while other relays were registered. " +
+      "Never for a copy of a database that is still in use.",
+  },
+  {
     name: "log_level",
     type: "string",
     values: ["debug", "info", "warn", "error"],

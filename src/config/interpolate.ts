@@ -45,6 +45,13 @@ export interface InterpolationPorts extends FilePorts {
   env(name: string): string | undefined;
 }
 
+/** The outside world of this process. */
+export const MACHINE_PORTS: InterpolationPorts = {
+  env: (name) => Deno.env.get(name),
+  readText: (path) => Deno.readTextFile(path),
+  realPath: (path) => Deno.realPath(path),
+};
+
 /** A configuration whose references are resolved. */
 export interface Interpolated {
   /** The values; where there is a problem, the field's value is `null`. */

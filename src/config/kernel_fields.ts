@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { FieldRule, FieldSpec } from "@pg-tide/sdk";
+import { CONTRACT_VERSION, type FieldRule, type FieldSpec } from "@pg-tide/sdk";
 
 /** The format under which payloads go out unchanged: `native` of the configuration, `json` of the registry. */
 export const NATIVE_FORMAT = "native";
@@ -125,6 +125,16 @@ export const KERNEL_FIELDS: readonly FieldSpec[] = [
 
 /** Rules between the kernel's fields. */
 export const KERNEL_RULES: readonly FieldRule[] = [];
+
+/** The kernel as `tide.plugin` holds it, beside the plugins: what every configuration may have. */
+export const KERNEL_DESCRIPTION = {
+  kind: "kernel",
+  name: "kernel",
+  contract: CONTRACT_VERSION,
+  summary: "Fields of every pipeline",
+  fields: KERNEL_FIELDS,
+  rules: KERNEL_RULES,
+} as const;
 
 /** The kernel's fields that a sink may declare in its own way, with the same type. */
 export const SHARED_FIELDS: ReadonlySet<string> = new Set(["topic", "message_key", "headers"]);

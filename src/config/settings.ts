@@ -18,6 +18,7 @@ export interface Settings {
   readonly postgresUrl: string | null;
   readonly config: string | null;
   readonly relayName: string | null;
+  readonly adopt: boolean;
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly logFormat: "text" | "json";
   readonly leaseMs: number;
@@ -162,6 +163,7 @@ function toSettings(values: ReadonlyMap<string, Json>): Settings {
     postgresUrl: text("postgres_url"),
     config: text("config"),
     relayName: text("relay_name"),
+    adopt: values.get("adopt") === true,
     logLevel: LOG_LEVELS.find((level) => level === text("log_level")) ?? "info",
     logFormat: text("log_format") === "json" ? "json" : "text",
     leaseMs: number("lease_ms"),

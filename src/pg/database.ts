@@ -9,9 +9,12 @@ import { type Clock, SYSTEM_CLOCK } from "../base/clock.ts";
 import { EXIT, UserError } from "../base/errors.ts";
 import { connectError } from "./connect_error.ts";
 import { type ConnectionTarget, describeTarget, parseConnectionUrl } from "./connection_url.ts";
-import { NotificationChannel } from "./notification_channel.ts";
+import { Listener, type NotificationChannel } from "./notifications.ts";
 import { POSTGRES_OLDEST, SCHEMA } from "./schema_version.ts";
-import serverState from "./server_state.sql" with { type: "text" };
+import { readStatement } from "./statement.ts";
+
+const SERVER_STATE = readStatement("server_state");
+const SCHEMA_VERSION = readStatement("schema_version");
 
 /** How to connect. */
 export interface ConnectOptions {
@@ -40,6 +43,8 @@ export interface Database {
    * failover PostgreSQL gives transaction ids and message ids out again.
    */
   readonly incarnation: number;
+  /** The version of the schema `tide`; 0 without one. */
+  schemaVersion(): Promise<number>;
   /** Execute a script of several statements. */
   execute(script: string): Promise<void>;
   /** Notifications on a channel; the same object for the same name. Never throws: where LISTEN fails, none arrive. */
@@ -88,14 +93,14 @@ export async function connect(options: ConnectOptions): Promise<Database> {
 class PooledDatabase implements Database {
   readonly sql: postgres.Sql;
   readonly clock: Clock;
-  readonly #channels = new Map<string, NotificationChannel>();
+  readonly #listener: Listener;
   #incarnation = 0;
   #closing = false;
 
   constructor(target: ConnectionTarget, options: ConnectOptions, settings: Record<string, string> = {}) {
     this.clock = options.clock ?? SYSTEM_CLOCK;
     const { onNotice } = options;
-    this.sql = postgres({
+    const driver = {
       ...(target.host.startsWith("/")
         ? { path: `${target.host}/.s.PGSQL.${target.port}` }
         : { host: target.host }),
@@ -104,7 +109,6 @@ class PooledDatabase implements Database {
       ...(target.user !== undefined && { username: target.user }),
       ...(target.password !== undefined && { password: target.password }),
       ssl: target.ssl,
-      max: options.maxConnections ?? 4,
       connect_timeout: options.connectTimeoutSeconds ?? 10,
       // A connection is never given up by ourselves: its loss is a sign.
       idle_timeout: 0,
@@ -112,9 +116,14 @@ class PooledDatabase implements Database {
       // Saves a query at every connect; only array parameters would need it.
       fetch_types: false,
       connection: { application_name: options.applicationName ?? "pg-tide", ...settings },
-      onnotice: (notice) => onNotice?.(notice["message"] ?? ""),
+      onnotice: (notice: postgres.Notice) => onNotice?.(notice["message"] ?? ""),
+    };
+    this.sql = postgres({
+      ...driver,
+      max: options.maxConnections ?? 4,
       onclose: () => void (this.#closing || this.#incarnation++),
     });
+    this.#listener = new Listener((hooks) => postgres({ ...driver, max: 1, ...hooks }), this.clock);
   }
 
   get incarnation(): number {
@@ -126,23 +135,23 @@ class PooledDatabase implements Database {
   }
 
   channel(name: string): NotificationChannel {
-    let channel = this.#channels.get(name);
-    if (channel === undefined) {
-      channel = new NotificationChannel(this.clock);
-      this.#channels.set(name, channel);
-      channel.listen((notify) => this.sql.listen(name, notify));
-    }
-    return channel;
+    return this.#listener.channel(name);
   }
 
   async close(): Promise<void> {
     this.#closing = true;
-    await Promise.all([...this.#channels.values()].map((channel) => channel.settled));
-    await this.sql.end({ timeout: 1 });
+    await Promise.all([this.#listener.close(), this.sql.end({ timeout: 1 })]);
+  }
+
+  async schemaVersion(): Promise<number> {
+    const state = await this.state();
+    if (!state.schemaInstalled || !state.schemaUsable) return 0;
+    const [row] = await this.sql.unsafe<{ version: number }[]>(SCHEMA_VERSION);
+    return row?.version ?? 0;
   }
 
   async state(): Promise<ServerState> {
-    const [row] = await this.sql.unsafe<ServerState[]>(serverState);
+    const [row] = await this.sql.unsafe<ServerState[]>(SERVER_STATE);
     return row!;
   }
 }
@@ -179,10 +188,7 @@ async function checkSchema(db: Database, state: ServerState, target: string): Pr
       "Run pg-tide install with the same URL, as a role that may create a schema.",
     );
   }
-  const [row] = await db.sql<
-    { version: number }[]
-  >`SELECT max(version)::integer AS version FROM tide.schema_version`;
-  const version = row?.version ?? 0;
+  const version = await db.schemaVersion();
   if (version < SCHEMA.oldest) {
     throw refusal(
       "SCHEMA_OLD",

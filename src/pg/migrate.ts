@@ -9,43 +9,47 @@
  */
 
 import type { Database } from "./database.ts";
-import tables from "./migrations/000001_tables.sql" with { type: "text" };
-import publish from "./migrations/000002_publish.sql" with { type: "text" };
-import read from "./migrations/000003_read.sql" with { type: "text" };
-import outbox from "./migrations/000004_outbox.sql" with { type: "text" };
-import lag from "./migrations/000005_lag.sql" with { type: "text" };
-import rotate from "./migrations/000006_rotate.sql" with { type: "text" };
-import config from "./migrations/000007_config.sql" with { type: "text" };
-import pipeline from "./migrations/000008_pipeline.sql" with { type: "text" };
-import deadLetter from "./migrations/000009_dead_letter.sql" with { type: "text" };
-import numbering from "./migrations/000010_numbering.sql" with { type: "text" };
-import rights from "./migrations/000011_rights.sql" with { type: "text" };
+import { installError } from "./install_error.ts";
 import { catalogScript, type DescribedPlugin } from "./plugin_catalog.ts";
 import { SCHEMA } from "./schema_version.ts";
-import preamble from "./install_preamble.sql" with { type: "text" };
+import { readStatement } from "./statement.ts";
 
 /** In their order; the first has number 1. Never change one that was released: append. */
 const MIGRATIONS: readonly string[] = [
-  tables,
-  publish,
-  read,
-  outbox,
-  lag,
-  rotate,
-  config,
-  pipeline,
-  deadLetter,
-  numbering,
-  rights,
+  "000001_tables",
+  "000002_publish",
+  "000003_read",
+  "000004_outbox",
+  "000005_lag",
+  "000006_rotate",
+  "000007_config",
+  "000008_pipeline",
+  "000009_dead_letter",
+  "000010_numbering",
+  "000011_rights",
 ];
+
+/** The version of the schema before and after an installation. */
+export interface Installed {
+  /** 0 when there was none. */
+  readonly from: number;
+  readonly to: number;
+}
 
 /**
  * Install the schema, or bring it to this version. Safe to repeat, and to run while relays and publishers work.
  *
  * @param plugins what `relay_set_outbox` shall know; a relay registers its plugins again when it starts
+ * @throws {UserError} when the server, the database or the role's rights do not allow it; nothing is changed then
  */
-export async function install(db: Database, plugins: readonly DescribedPlugin[] = []): Promise<void> {
-  await db.execute(printInstall(plugins));
+export async function install(db: Database, plugins: readonly DescribedPlugin[] = []): Promise<Installed> {
+  try {
+    const from = await db.schemaVersion();
+    await db.execute(printInstall(plugins));
+    return { from, to: SCHEMA.newest };
+  } catch (error) {
+    throw installError(error);
+  }
 }
 
 /** What {@link install} executes, for `psql` or any other client. */
@@ -54,8 +58,8 @@ export function printInstall(plugins: readonly DescribedPlugin[] = []): string {
     "-- Installs or updates the schema of pg-tide. Safe to repeat.",
     "BEGIN ISOLATION LEVEL READ COMMITTED;",
     "SET LOCAL search_path = pg_catalog, pg_temp;",
-    preamble.trim(),
-    ...MIGRATIONS.map((text, i) => step(i + 1, text)),
+    readStatement("install_preamble"),
+    ...MIGRATIONS.map((name, i) => step(i + 1, readStatement(`migrations/${name}`))),
     catalogScript(plugins),
     "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA tide FROM PUBLIC;",
     "COMMIT;",
@@ -71,7 +75,7 @@ BEGIN
   IF NOT EXISTS (SELECT FROM tide.schema_version WHERE version = ${version}) THEN
     INSERT INTO tide.schema_version (version) VALUES (${version});
     EXECUTE ${quote}
-${text.trim()}
+${text}
 ${quote};
   END IF;
 END

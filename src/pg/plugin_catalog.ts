@@ -6,7 +6,9 @@
 
 import type { FieldRule, FieldSpec } from "@pg-tide/sdk";
 import type { Database } from "./database.ts";
-import registerPlugin from "./register_plugins.sql" with { type: "text" };
+import { readStatement } from "./statement.ts";
+
+const REGISTER_PLUGINS = readStatement("register_plugins");
 
 /** A plugin, or the kernel (kind and name `kernel`), as data. A plugin's description is one. */
 export interface DescribedPlugin {
@@ -21,13 +23,13 @@ export interface DescribedPlugin {
 
 /** Make plugins known. One that is known already is replaced when it differs. */
 export async function registerPlugins(db: Database, plugins: readonly DescribedPlugin[]): Promise<void> {
-  await db.sql.unsafe(registerPlugin, [catalogJson(plugins)]);
+  await db.sql.unsafe(REGISTER_PLUGINS, [catalogJson(plugins)]);
 }
 
 /** The same as a statement for a script. */
 export function catalogScript(plugins: readonly DescribedPlugin[]): string {
   const literal = `'${catalogJson(plugins).replaceAll("'", "''")}'`;
-  return `${registerPlugin.trim().replace("$1", () => literal)};`;
+  return `${REGISTER_PLUGINS.replace("$1", () => literal)};`;
 }
 
 function catalogJson(plugins: readonly DescribedPlugin[]): string {

@@ -39,10 +39,11 @@ export interface PageSource {
   /** The next messages of the run with an id above `afterId`, or `null` at the end of the phase. */
   run(window: Window, afterId: number, limit: PageLimit): Promise<Page | null>;
   /**
-   * Ask publishers to notify for the next while. Called at most once a second, when the reader runs dry; the reader polls once more
-   * afterwards.
+   * Have publishers notify for the next while; called each time the reader runs dry.
+   *
+   * @returns whether they were asked anew: the reader then polls once more, for what was published before they knew
    */
-  askForWakeup(): Promise<void>;
+  askForWakeup(): Promise<boolean>;
   /**
    * Wait until a publisher notifies, `ms` have passed, or `signal` aborts. Returns at once when a notification has
    * arrived since the last call.

@@ -146,8 +146,8 @@ export class Reader {
       await this.#pause(idle.nextMs());
       return;
     }
-    await this.#source.askForWakeup();
-    if (this.#stopped || await this.#poll() > 0) {
+    const asked = await this.#source.askForWakeup();
+    if (asked && !this.#stopped && await this.#poll() > 0) {
       idle.reset();
       return;
     }

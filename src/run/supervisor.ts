@@ -21,8 +21,8 @@ export interface Catalog {
   load(): Promise<readonly PipelineSpec[]>;
   /** Resolves when a change was notified, after `ms`, or when `signal` aborts. */
   waitForChange(ms: number, signal: AbortSignal): Promise<void>;
-  /** Empty outbox slots that are due; returns what was done, for the log. */
-  rotate(): Promise<readonly string[]>;
+  /** Routine work on the database: empty outbox slots that are due, prune old positions. Returns what is worth a log line. */
+  maintain(): Promise<readonly string[]>;
 }
 
 /** One pipeline under supervision. */
@@ -60,7 +60,7 @@ export class Supervisor {
 
   /** Start looking. */
   start(): void {
-    this.#running = Promise.all([this.#watch(), this.#rotate()]);
+    this.#running = Promise.all([this.#watch(), this.#maintain()]);
   }
 
   /** Drain all pipelines, side by side. */
@@ -119,16 +119,16 @@ export class Supervisor {
     this.#ending.set(name, pipeline.stop().finally(() => this.#ending.delete(name)));
   }
 
-  async #rotate(): Promise<void> {
+  async #maintain(): Promise<void> {
     const { catalog, clock, log } = this.#options;
     while (!this.#stop.signal.aborted) {
       try {
-        for (const done of await catalog.rotate()) log.info(done);
+        for (const done of await catalog.maintain()) log.info(done);
       } catch (error) {
-        log.debug("Cannot rotate", { reason: messageOf(error) });
+        log.debug("Cannot do routine work on the database", { reason: messageOf(error) });
       }
       // Jitter keeps several relays from looking at the same moment.
-      await clock.sleep(LIMITS.rotateEveryMs * (0.75 + clock.random() / 2), this.#stop.signal);
+      await clock.sleep(LIMITS.maintainEveryMs * (0.75 + clock.random() / 2), this.#stop.signal);
     }
   }
 }

@@ -17,7 +17,13 @@ import { ROOT } from "./repository.ts";
 export const BINARY = join(ROOT, "dist", "pg-tide");
 
 /** What the program may do; each Worker gets less. It never writes a file and never runs a program. */
-export const PERMISSIONS = ["--allow-net", "--allow-read", "--allow-env", "--no-prompt"];
+export const PERMISSIONS = [
+  "--allow-net",
+  "--allow-read",
+  "--allow-env",
+  "--allow-sys=hostname",
+  "--no-prompt",
+];
 
 /** Everything that decides what the program is. */
 const SOURCES = ["main.ts", "deno.json", "deno.lock", "src", "plugins", "tests/support/binary.ts"];

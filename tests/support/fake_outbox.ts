@@ -83,9 +83,10 @@ export class FakeOutbox implements PageSource {
     return this.#page(window, (row) => row.id > afterId && row.id <= window.upper.topId, limit);
   }
 
-  askForWakeup(): Promise<void> {
+  askForWakeup(): Promise<boolean> {
+    const asked = !this.#listening;
     this.#listening = true;
-    return Promise.resolve();
+    return Promise.resolve(asked);
   }
 
   async waitForWakeup(ms: number, signal: AbortSignal): Promise<void> {

@@ -25,7 +25,7 @@ function setup() {
   const catalog: Catalog = {
     load: () => down ? Promise.reject(new Error("down")) : Promise.resolve(specs),
     waitForChange: (ms, signal) => clock.sleep(ms, signal),
-    rotate: () => Promise.resolve([]),
+    maintain: () => Promise.resolve([]),
   };
   const create = (made: PipelineSpec) => ({
     spec: made,

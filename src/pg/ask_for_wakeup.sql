@@ -1,0 +1,1 @@
+SELECT tide.ask_for_wakeup($1, $2) AS notifies

@@ -1,0 +1,3 @@
+SELECT p.name, o.name AS outbox, o.number AS "outboxNumber", o.incarnation, p.consumer_group AS "consumerGroup", p.config,
+  p.enabled, p.revision::text
+FROM tide.pipeline p JOIN tide.outbox o ON o.number = p.outbox_number ORDER BY p.name

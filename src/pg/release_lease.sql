@@ -1,0 +1,5 @@
+-- Another relay may take it at once.
+WITH released AS (
+  UPDATE tide.lease SET holder = NULL, expires_at = '-infinity' WHERE pipeline = $1 AND epoch = $2 RETURNING pipeline
+)
+SELECT pg_notify('tide_config', '') FROM released

@@ -1,0 +1,1 @@
+SELECT tide.outbox_rotate()::text AS rotated

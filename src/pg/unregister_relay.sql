@@ -1,0 +1,1 @@
+DELETE FROM tide.relay WHERE holder = $1

@@ -1,0 +1,116 @@
+/**
+ * The composition root: a relay is its database, its plugins, and a supervisor of pipelines. No logic of its own.
+ *
+ * @module
+ */
+
+import { REGISTRY } from "../plugins/registry.ts";
+import type { Clock } from "./base/clock.ts";
+import type { SecretKeeper } from "./base/secrets.ts";
+import type { Logger } from "./base/telemetry.ts";
+import { fieldObjection } from "./config/compose.ts";
+import { MACHINE_PORTS } from "./config/interpolate.ts";
+import { KERNEL_DESCRIPTION } from "./config/kernel_fields.ts";
+import type { Settings } from "./config/settings.ts";
+import { loadCatalog, parsePluginPolicy, type PluginCatalog } from "./host/mod.ts";
+import { PostgresCatalog } from "./pg/catalog.ts";
+import { parseConnectionUrl } from "./pg/connection_url.ts";
+import { connect, type Database } from "./pg/database.ts";
+import { PostgresPipelineStore } from "./pg/pipeline_store.ts";
+import { registerPlugins } from "./pg/plugin_catalog.ts";
+import type { PipelineSpec } from "./run/mod.ts";
+import { Pipeline } from "./run/pipeline.ts";
+import { createPluginOpener } from "./run/plugin_opener.ts";
+import { createPreparer } from "./run/preparer.ts";
+import { Supervisor } from "./run/supervisor.ts";
+
+/** What a relay needs. */
+export interface RelayOptions {
+  readonly settings: Settings;
+  /** Its name in leases and in `status`. */
+  readonly name: string;
+  readonly version: string;
+  readonly log: Logger;
+  /** Told of every secret that the relay resolves. */
+  readonly secrets: SecretKeeper;
+  readonly clock: Clock;
+}
+
+/** A running relay. */
+export interface Relay {
+  /** Finish what is in flight, save, give up the leases, disconnect. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Start a relay.
+ *
+ * @throws {UserError} when the database cannot be used
+ */
+export async function startRelay(options: RelayOptions): Promise<Relay> {
+  const { settings, name, version, log, secrets, clock } = options;
+  const plugins = await loadCatalog({
+    builtIn: REGISTRY,
+    external: settings.plugin,
+    clock,
+    log,
+    objection: fieldObjection,
+  });
+  for (const { error } of plugins.failures) {
+    log.error(error.message, { code: error.code, advice: error.advice });
+  }
+  const url = settings.postgresUrl!;
+  secrets.add([parseConnectionUrl(url).password ?? ""]);
+  const db = await connect({
+    url,
+    maxConnections: settings.maxConnections,
+    applicationName: `pg-tide ${name}`,
+    clock,
+  });
+  try {
+    const catalog = new PostgresCatalog(db, { name, version });
+    await catalog.register();
+    await registerPlugins(db, [KERNEL_DESCRIPTION, ...plugins.descriptions]);
+    const supervisor = new Supervisor({ catalog, create: pipelineFactory(options, db, plugins), clock, log });
+    supervisor.start();
+    return { stop: () => stopAll(supervisor, catalog, db) };
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+}
+
+function pipelineFactory(
+  { settings, name, log, secrets, clock }: RelayOptions,
+  db: Database,
+  plugins: PluginCatalog,
+): (spec: PipelineSpec) => Pipeline {
+  const policy = parsePluginPolicy(settings.pluginNet);
+  const preparer = createPreparer({
+    catalog: plugins.descriptions,
+    policy: settings,
+    ports: MACHINE_PORTS,
+    onSecrets: (resolved) => secrets.add(resolved),
+    open: createPluginOpener({ plugins, policy, clock, log }),
+  });
+  return (spec) => {
+    const pipelineLog = log.with({ pipeline: spec.name });
+    const { leaseMs, drainTimeoutMs: drainMs, adopt } = settings;
+    return new Pipeline({
+      spec,
+      store: new PostgresPipelineStore({ db, pipeline: spec.name, holder: name, adopt, log: pipelineLog }),
+      preparer,
+      clock,
+      log: pipelineLog,
+      leaseMs,
+      drainMs,
+    });
+  };
+}
+
+async function stopAll(supervisor: Supervisor, catalog: PostgresCatalog, db: Database): Promise<void> {
+  await supervisor.stop();
+  // A database that is away learns of it when the name is seen no more.
+  await catalog.unregister().catch(() => {});
+  await db.close();
+}
