@@ -12,7 +12,7 @@ import { fieldObjection } from "./config/compose.ts";
 import { MACHINE_PORTS } from "./config/interpolate.ts";
 import { KERNEL_DESCRIPTION } from "./config/kernel_fields.ts";
 import type { Settings } from "./config/settings.ts";
-import { loadCatalog, parsePluginPolicy, type PluginCatalog } from "./host/mod.ts";
+import { createPluginOpener, loadCatalog, parsePluginPolicy, type PluginCatalog } from "./host/mod.ts";
 import { PostgresCatalog } from "./pg/catalog.ts";
 import { parseConnectionUrl } from "./pg/connection_url.ts";
 import { connect, type Database } from "./pg/database.ts";
@@ -20,7 +20,6 @@ import { PostgresPipelineStore } from "./pg/pipeline_store.ts";
 import { registerPlugins } from "./pg/plugin_catalog.ts";
 import type { PipelineSpec } from "./run/mod.ts";
 import { Pipeline } from "./run/pipeline.ts";
-import { createPluginOpener } from "./run/plugin_opener.ts";
 import { createPreparer } from "./run/preparer.ts";
 import { Supervisor } from "./run/supervisor.ts";
 

@@ -30,6 +30,7 @@ export {
   type PluginFailure,
 } from "./plugin_catalog.ts";
 export { PluginCrashed } from "./plugin_crashed.ts";
+export { createPluginOpener, type PluginOpenerOptions } from "./plugin_opener.ts";
 export type { PluginSessionOptions } from "./plugin_session.ts";
 export { parsePluginReference } from "./plugin_source.ts";
 export { parsePluginPolicy, type PluginPolicy } from "./policy.ts";

@@ -5,8 +5,7 @@
  */
 
 import type { Json } from "@pg-tide/sdk";
-import type { PipelineSpec } from "../run/mod.ts";
-import type { Catalog } from "../run/supervisor.ts";
+import type { Catalog, PipelineSpec } from "../run/mod.ts";
 import type { Database } from "./database.ts";
 import type { NotificationChannel } from "./notifications.ts";
 import { readStatement } from "./statement.ts";

@@ -7,7 +7,7 @@
 import type { Json } from "@pg-tide/sdk";
 import type { Logger } from "../base/telemetry.ts";
 import { SourceError } from "../read/mod.ts";
-import type { Start } from "../read/reader.ts";
+import type { Start } from "../read/mod.ts";
 import type { Mark, Phase, Position } from "../record/position.ts";
 import type { Lease, OutboxSession, PipelineReport, PipelineSpec, PipelineStore } from "../run/mod.ts";
 import type { Database } from "./database.ts";

@@ -20,7 +20,10 @@
  */
 
 import type { Page } from "../record/page.ts";
-import type { Mark, Window } from "../record/position.ts";
+import type { Mark, Position, Window } from "../record/position.ts";
+
+/** Where reading starts: behind a saved position, or from a mark on. */
+export type Start = { readonly position: Position } | { readonly lower: Mark };
 
 /** How much one page may hold. */
 export interface PageLimit {

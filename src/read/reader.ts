@@ -13,7 +13,7 @@ import type { Clock } from "../base/clock.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Page } from "../record/page.ts";
 import type { Mark, Phase, Position, Window } from "../record/position.ts";
-import type { PageLimit, PageSource } from "./mod.ts";
+import type { PageLimit, PageSource, Start } from "./mod.ts";
 
 /** A page and where it lies. */
 export interface ReadPage {
@@ -21,9 +21,6 @@ export interface ReadPage {
   readonly window: Window;
   readonly phase: Phase;
 }
-
-/** Where reading starts: behind a saved position, or from a mark on. */
-export type Start = { readonly position: Position } | { readonly lower: Mark };
 
 /** What a reader needs. */
 export interface ReaderOptions {

@@ -5,14 +5,13 @@
  * @module
  */
 
-import type { Fault, Json } from "@pg-tide/sdk";
+import type { Fault, Json, PluginDescription } from "@pg-tide/sdk";
 import type { OffsetStore } from "../ack/mod.ts";
 import type { RetryPolicy } from "../deliver/dispatcher.ts";
 import type { Sink } from "../deliver/mod.ts";
 import type { Format } from "../encode/mod.ts";
 import type { DeadLetterStore } from "../record/dead_letter.ts";
-import type { PageSource } from "../read/mod.ts";
-import type { Start } from "../read/reader.ts";
+import type { PageSource, Start } from "../read/mod.ts";
 import type { Route } from "../route/mod.ts";
 import type { Transform } from "../transform/mod.ts";
 
@@ -29,6 +28,16 @@ export interface PipelineSpec {
   readonly enabled: boolean;
   /** Rises with every change of the configuration. */
   readonly revision: number;
+}
+
+/** The catalog of pipelines in the database. */
+export interface Catalog {
+  /** All pipelines, enabled or not. */
+  load(): Promise<readonly PipelineSpec[]>;
+  /** Resolves when a change was notified, after `ms`, or when `signal` aborts. */
+  waitForChange(ms: number, signal: AbortSignal): Promise<void>;
+  /** Routine work on the database: empty outbox slots that are due, prune old positions. Returns what is worth a log line. */
+  maintain(): Promise<readonly string[]>;
 }
 
 /** What a user sees of a pipeline. */
@@ -69,6 +78,12 @@ export interface PipelineStore {
   openOutbox(spec: PipelineSpec, epoch: number): Promise<OutboxSession>;
   /** Make the state known to `status`. */
   report(epoch: number, report: PipelineReport): Promise<void>;
+}
+
+/** A plugin and the values of its own fields, with secrets resolved. */
+export interface PluginUse {
+  readonly description: PluginDescription;
+  readonly fields: Readonly<Record<string, Json>>;
 }
 
 /** A plugin that was opened for one session, or why it was not. */

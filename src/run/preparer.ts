@@ -10,13 +10,7 @@ import type { InterpolationPolicy, InterpolationPorts } from "../config/interpol
 import { parsePipeline, resolvePipeline } from "../config/pipeline.ts";
 import { compileRoute } from "../route/router.ts";
 import { compileTransform } from "../transform/jmespath.ts";
-import type { OpenedPlugins, PipelineSpec, Prepared, Preparer } from "./mod.ts";
-
-/** A plugin and the values of its own fields, with secrets resolved. */
-export interface PluginUse {
-  readonly description: PluginDescription;
-  readonly fields: Readonly<Record<string, Json>>;
-}
+import type { OpenedPlugins, PipelineSpec, PluginUse, Prepared, Preparer } from "./mod.ts";
 
 /** What a preparer needs. */
 export interface PreparerOptions {

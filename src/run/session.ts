@@ -26,7 +26,8 @@ import { PageProgress } from "../record/progress.ts";
 import type { RowRejection } from "../record/rejection.ts";
 import type { DeliveryState } from "../record/state.ts";
 import type { PageSource } from "../read/mod.ts";
-import { Reader, type ReadPage, type Start } from "../read/reader.ts";
+import type { Start } from "../read/mod.ts";
+import { Reader, type ReadPage } from "../read/reader.ts";
 import type { Route } from "../route/mod.ts";
 import type { Transform } from "../transform/mod.ts";
 

@@ -13,17 +13,7 @@ import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Logger } from "../base/telemetry.ts";
-import type { PipelineSpec } from "./mod.ts";
-
-/** The catalog of pipelines in the database. */
-export interface Catalog {
-  /** All pipelines, enabled or not. */
-  load(): Promise<readonly PipelineSpec[]>;
-  /** Resolves when a change was notified, after `ms`, or when `signal` aborts. */
-  waitForChange(ms: number, signal: AbortSignal): Promise<void>;
-  /** Routine work on the database: empty outbox slots that are due, prune old positions. Returns what is worth a log line. */
-  maintain(): Promise<readonly string[]>;
-}
+import type { Catalog, PipelineSpec } from "./mod.ts";
 
 /** One pipeline under supervision. */
 export interface Supervised {

@@ -7,7 +7,7 @@ import { FencedError } from "../../src/base/errors.ts";
 import { type DeadLetter } from "../../src/record/dead_letter.ts";
 import type { Page } from "../../src/record/page.ts";
 import type { Position } from "../../src/record/position.ts";
-import type { Start } from "../../src/read/reader.ts";
+import type { Start } from "../../src/read/mod.ts";
 import type { Routed } from "../../src/route/mod.ts";
 import { Session } from "../../src/run/session.ts";
 import type { Transformed } from "../../src/transform/mod.ts";

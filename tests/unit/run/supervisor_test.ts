@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { SILENT } from "../../../src/base/telemetry.ts";
-import type { PipelineSpec } from "../../../src/run/mod.ts";
-import { type Catalog, Supervisor } from "../../../src/run/supervisor.ts";
+import type { Catalog, PipelineSpec } from "../../../src/run/mod.ts";
+import { Supervisor } from "../../../src/run/supervisor.ts";
 import { VirtualClock } from "../../support/virtual_clock.ts";
 
 const spec = (name: string, change: Partial<PipelineSpec> = {}): PipelineSpec => ({

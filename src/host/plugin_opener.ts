@@ -7,15 +7,12 @@
 import type { Clock } from "../base/clock.ts";
 import { invariant } from "../base/invariant.ts";
 import type { Logger } from "../base/telemetry.ts";
-import {
-  FormatHost,
-  type PluginCatalog,
-  type PluginPolicy,
-  type PluginSessionOptions,
-  SinkHost,
-} from "../host/mod.ts";
-import type { OpenedPlugins, PipelineSpec } from "./mod.ts";
-import type { PluginUse } from "./preparer.ts";
+import type { OpenedPlugins, PipelineSpec, PluginUse } from "../run/mod.ts";
+import { FormatHost } from "./format_host.ts";
+import type { PluginCatalog } from "./plugin_catalog.ts";
+import type { PluginSessionOptions } from "./plugin_session.ts";
+import type { PluginPolicy } from "./policy.ts";
+import { SinkHost } from "./sink_host.ts";
 
 /** What an opener needs. */
 export interface PluginOpenerOptions {
