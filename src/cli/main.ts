@@ -89,7 +89,8 @@ function addPluginCommands(program: Command, output: Output, end: (code: number)
     .description("show a plugin's fields, and the permissions it asks for")
     .argument("<name>")
     .option("--json", "print one JSON object")
-    .action(async (name: string, options: { json?: true }, command: Command) => {
+    .option("--schema", "print the JSON Schema of a pipeline with this sink, or of a format's wire_config")
+    .action(async (name: string, options: { json?: true; schema?: true }, command: Command) => {
       end(await pluginInspect(await loadSettings(command, output, []), name, options, output));
     });
   addSettingOptions(plugin.command("test"), ["plugin_net", "config"])

@@ -4,15 +4,17 @@
  * @module
  */
 
-import type { Fault, Json } from "@pg-tide/sdk";
+import type { Fault, Json, PluginDescription } from "@pg-tide/sdk";
 import { REGISTRY } from "../../plugins/registry.ts";
 import { FORMAT_CASES, SINK_CASES } from "../../plugins/sdk/conformance.ts";
 import { SYSTEM_CLOCK } from "../base/clock.ts";
 import { EXIT, messageOf, UserError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest.ts";
 import { SILENT } from "../base/telemetry.ts";
-import { fieldObjection } from "../config/compose.ts";
+import { composeFields, fieldObjection } from "../config/compose.ts";
 import { interpolate, MACHINE_PORTS } from "../config/interpolate.ts";
+import { jsonSchema } from "../config/json_schema.ts";
+import { KERNEL_FIELDS, KERNEL_RULES } from "../config/kernel_fields.ts";
 import { isJsonObject, parseFields } from "../config/parse.ts";
 import { redactor } from "../config/redact.ts";
 import type { Settings } from "../config/settings.ts";
@@ -57,11 +59,15 @@ export async function pluginList(
 export async function pluginInspect(
   settings: Settings,
   name: string,
-  options: { readonly json?: true },
+  options: { readonly json?: true; readonly schema?: true },
   output: Output,
 ): Promise<number> {
   const plugin = findPlugin(await catalogOf(settings), name);
   const { description, sha256 } = plugin;
+  if (options.schema) {
+    output.out(JSON.stringify(schemaOf(description), null, 2));
+    return EXIT.good;
+  }
   if (options.json) {
     const { kind, contract, fields, rules, permissions } = description;
     const defaults = fields.map((field) => ({ ...field, default: field.default ?? null }));
@@ -139,6 +145,17 @@ function findPlugin({ plugins, failures }: PluginCatalog, name: string): KnownPl
 function summaryOf({ description, origin, place, sha256 }: KnownPlugin) {
   const { name, kind, summary } = description;
   return { name, kind, summary, origin, place, sha256 };
+}
+
+/** The JSON Schema of a pipeline's configuration with this sink, or of the `wire_config` of this format. */
+function schemaOf(description: PluginDescription): Json {
+  const { kind, name, fields, rules = [] } = description;
+  if (kind === "format") return jsonSchema(`wire_config of the format ${name}`, { specs: fields, rules });
+  const kernel = KERNEL_FIELDS.map((spec) =>
+    spec.name === "sink_type" ? { ...spec, values: [name], examples: [name] } : spec
+  );
+  const composed = composeFields({ specs: kernel, rules: KERNEL_RULES }, description, null);
+  return jsonSchema(`pipeline to ${name}`, composed);
 }
 
 function permissionText({ description: { permissions }, origin }: KnownPlugin): string {
