@@ -58,7 +58,7 @@ export const ROOMS: readonly Room[] = [
   },
   {
     place: "src/host/",
-    may: ["src/base/", ...CONTRACTS, SDK],
+    may: ["src/base/", ...CONTRACTS, "src/run/mod.ts", SDK],
     packages: ["acorn"],
     node: ["crypto", "path", "url"],
   },
