@@ -62,8 +62,11 @@ function markdownDefault(spec: FieldSpec): string {
 }
 
 function markdownDoc(spec: FieldSpec): string {
-  const notes = fieldNotes(spec).map((note) =>
-    note.replaceAll(/\$\{[^}]*\}/g, (reference) => `\`${reference}\``)
-  );
-  return [spec.doc, ...notes].join(" ").replaceAll(/\s+/g, " ");
+  const text = [spec.doc, ...fieldNotes(spec)].join(" ").replaceAll(/\s+/g, " ");
+  return text.split(/(`[^`]*`)/).map((part) => part.startsWith("`") ? part : markdownText(part)).join("");
+}
+
+/** What Markdown would read as something else: references become code, stars and angles stay themselves. */
+function markdownText(text: string): string {
+  return text.replaceAll(/[*<]/g, "\\$&").replaceAll(/\$\{[^}]*\}/g, "`$&`");
 }

@@ -73,7 +73,7 @@ Deno.test("markdownTable() escapes what Markdown would read", () => {
   const table = markdownTable([...SPECS.slice(0, 3), {
     name: "x",
     type: "string",
-    doc: "a|b",
+    doc: "a|b, ${env:X}, `*` and * < 1",
     default: "|",
   }]);
   assert.equal(
@@ -84,7 +84,7 @@ Deno.test("markdownTable() escapes what Markdown would read", () => {
       "| `brokers` | string | required | Brokers. Must be a or b. Takes `${env:NAME}` and `${file:/path}`. |",
       '| `acks` | string | `"all"` | Acks. One of "0", "all". |',
       "| `retry.max` | integer | `3` | Most. From 1 to 9. |",
-      '| `x` | string | `"\\|"` | a\\|b |',
+      '| `x` | string | `"\\|"` | a\\|b, `${env:X}`, `*` and \\* \\< 1 |',
     ].join("\n"),
   );
 });
