@@ -53,12 +53,16 @@ const READ_WITHIN_MS = 60_000;
  * Every record that a topic holds when this is called, by partition and offset, through `npm:kafkajs`. It reads
  * records without compression, and with gzip or zstd; for snappy and lz4 take {@link readTopicByJava}.
  *
+ * @param groupId the consumer group's name, of which the broker keeps nothing but an empty group
  * @throws Error when a record cannot be read, or not all came within a minute
  */
-export async function readTopic(brokers: string, topic: string): Promise<readonly TopicRecord[]> {
+export async function readTopic(
+  brokers: string,
+  topic: string,
+  groupId = `pg-tide-tests-${crypto.randomUUID()}`,
+): Promise<readonly TopicRecord[]> {
   const wanted = (await topicOffsets(brokers, topic)).filter(({ low, high }) => high > low);
   if (wanted.length === 0) return [];
-  const groupId = `pg-tide-tests-${crypto.randomUUID()}`;
   // The first group on a broker, or after its restart, waits until the coordinator has loaded.
   const retry = { retries: 40, initialRetryTime: 50, maxRetryTime: 500 };
   const consumer = quietClient(brokers).consumer({ groupId, retry });

@@ -1,0 +1,103 @@
+/**
+ * A pipeline under load, and waiting for what it delivers.
+ *
+ * @module
+ */
+
+import { pause } from "./interrupt.ts";
+import type { DemoRelay } from "./relay_process.ts";
+import type { Screen } from "./screen.ts";
+import type { DemoTopics } from "./topics.ts";
+
+/** What every part of the demo works with. */
+export interface Stage {
+  readonly relay: DemoRelay;
+  readonly topics: DemoTopics;
+  readonly topic: string;
+  readonly pipeline: string;
+  readonly screen: Screen;
+  readonly signal: AbortSignal;
+}
+
+const LOOK_EVERY_MS = 250;
+/** When nothing more arrives for so long, pg-tide is asked whether it is done. */
+const ASK_AFTER_MS = 1_000;
+/** When nothing more arrives for so long although pg-tide is not done, nothing will. */
+const GIVE_UP_AFTER_MS = 60_000;
+
+const NUMBER = new Intl.NumberFormat("en-US");
+
+/** `12,345` */
+export function formatted(count: number): string {
+  return NUMBER.format(count);
+}
+
+/** Messages on their way. */
+export interface Underway {
+  /** Records of the topic before the first of them. */
+  readonly before: number;
+  /** How many have been committed by now. */
+  readonly published: () => number;
+}
+
+/** One line about messages on their way. */
+export function progressOf(published: number, arrived: number): string {
+  const lag = Math.max(0, published - arrived);
+  return `  published ${formatted(published)}   delivered ${formatted(arrived)}   lag ${formatted(lag)}`;
+}
+
+/** Wait until a pipeline has started and waits for messages, or delivers. */
+export async function untilRunning({ relay, pipeline, signal }: Stage): Promise<void> {
+  const end = performance.now() + GIVE_UP_AFTER_MS;
+  while (true) {
+    const { state, last_error } = await relay.status(pipeline);
+    if (state === "idle" || state === "running") return;
+    if (performance.now() > end) {
+      const reason = last_error === null ? "" : `: ${last_error.reason}\n${last_error.advice ?? ""}`;
+      throw new Error(`Cannot deliver: pipeline ${pipeline} is ${state}${reason}\n${await relay.log()}`);
+    }
+    await pause(LOOK_EVERY_MS, signal);
+  }
+}
+
+/**
+ * Show the progress until pg-tide itself says that it has delivered everything; or until it does not go on, which the
+ * verdict will show.
+ *
+ * @param publishing ends when all is committed
+ */
+export async function untilDelivered(
+  stage: Stage,
+  { before, published }: Underway,
+  publishing: Promise<void>,
+): Promise<void> {
+  let isPublishing = true;
+  const published$ = publishing.finally(() => isPublishing = false);
+  let arrived = -1;
+  let since = performance.now();
+  while (true) {
+    const now = await stage.topics.count(stage.topic) - before;
+    if (now !== arrived) since = performance.now();
+    arrived = now;
+    stage.screen.progress(progressOf(published(), arrived));
+    if (!isPublishing) {
+      await published$;
+      const idleMs = performance.now() - since;
+      const mayBeDone = arrived >= published() || idleMs > ASK_AFTER_MS;
+      if (mayBeDone && await isDone(stage)) return;
+      if (idleMs > GIVE_UP_AFTER_MS) return await sayWhyNot(stage);
+    }
+    await pause(LOOK_EVERY_MS, stage.signal);
+  }
+}
+
+async function isDone({ relay, pipeline }: Stage): Promise<boolean> {
+  return (await relay.status(pipeline)).lag_messages === 0;
+}
+
+async function sayWhyNot({ relay, pipeline, screen }: Stage): Promise<void> {
+  const { state, lag_messages, last_error } = await relay.status(pipeline);
+  screen.line(`Nothing more arrives: pipeline ${pipeline} is ${state}, ${lag_messages} messages behind`);
+  if (last_error !== null) screen.line(`  ${last_error.reason}\n  ${last_error.advice ?? ""}`);
+  screen.line(await relay.log());
+}
