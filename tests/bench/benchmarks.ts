@@ -1,0 +1,32 @@
+/**
+ * The benchmarks by name, in the order in which they run.
+ *
+ * @module
+ */
+
+import type { BenchContext } from "./context.ts";
+import { measureDrain, measureStart } from "./drain.ts";
+import { measureIdleCost, measureIdleLatency } from "./idle.ts";
+import { measurePublishCost } from "./publish_cost.ts";
+import type { Result } from "./results.ts";
+import { measureSteady } from "./steady.ts";
+
+type Benchmark = (context: BenchContext) => Promise<Result[]>;
+
+/** Each measures alone: nothing else runs beside it. */
+export const BENCHMARKS = {
+  publish: measurePublishCost,
+  idle_cost: measureIdleCost,
+  idle: measureIdleLatency,
+  start: measureStart,
+  steady: measureSteady,
+  drain: measureDrain,
+} as const satisfies Readonly<Record<string, Benchmark>>;
+
+/** What `--only` takes. */
+export type BenchmarkName = keyof typeof BENCHMARKS;
+
+/** Whether there is a benchmark of this name. */
+export function isBenchmarkName(name: string): name is BenchmarkName {
+  return Object.hasOwn(BENCHMARKS, name);
+}

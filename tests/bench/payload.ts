@@ -1,0 +1,84 @@
+/**
+ * The messages of the benchmark: order events of 270 bytes, as PostgreSQL renders them, no two alike. Pure.
+ *
+ * @module
+ */
+
+/** Bytes of a payload, as text. */
+export const PAYLOAD_BYTES = 270;
+
+/** How many keys the messages have; each key's messages keep their order. */
+export const KEYS = 1_000;
+
+const STATUSES = ["created", "paid", "packed", "shipped", "delivered", "returned"] as const;
+const WORDS =
+  "please ring the bell twice and leave it with a neighbour or behind green door on left side of yard gift wrap fragile"
+    .split(" ");
+
+/**
+ * The payload of message `seq`, in the form in which `jsonb` renders it: members by length of name, then by name, a space
+ * after each colon and comma. `seq` comes first, so that a reader finds it without parsing; see {@link seqOf}.
+ */
+export function payloadOf(seq: number): string {
+  const random = generator(seq);
+  const status = STATUSES[random() % STATUSES.length]!;
+  const placed = new Date(1_767_225_600_000 + random() % 31_536_000_000).toISOString();
+  const order = [0, 1, 2, 3].map(() => random().toString(16).padStart(8, "0")).join("");
+  const start = `{"seq": ${seq}, "sku": "SKU-${random() % 10_000}", "total": ${random() % 100_000 + 1}, ` +
+    `"status": "${status}", "comment": "`;
+  const end = `", "currency": "EUR", "customer": "c-${random() % 100_000}", "order_id": "${order}", ` +
+    `"placed_at": "${placed}"}`;
+  return start + comment(random, PAYLOAD_BYTES - start.length - end.length) + end;
+}
+
+/** The key of message `seq`: scattered, so that neighbours go to different partitions. */
+export function keyOf(seq: number): string {
+  return `order-${generator(seq ^ 0x5bd1e995)() % KEYS}`;
+}
+
+/** The number of a message, from the bytes of its payload. @throws RangeError when it is none of the benchmark's */
+export function seqOf(payload: Uint8Array): number {
+  let seq = 0;
+  let i = '{"seq": '.length;
+  for (; i < payload.length; i++) {
+    const digit = payload[i]! - 48;
+    if (digit < 0 || digit > 9) break;
+    seq = seq * 10 + digit;
+  }
+  if (payload[i] !== 44 || payload[1] !== 34 || payload[2] !== 115) {
+    throw new RangeError(
+      `Cannot read a message's number: the payload starts "${textOf(payload.subarray(0, 24))}"`,
+    );
+  }
+  return seq;
+}
+
+/** The messages `from` to `from + count - 1` as `tide.outbox_publish_many` takes them. */
+export function messagesJson(from: number, count: number): string {
+  const messages = Array.from(
+    { length: count },
+    (_, i) => `{"dedup_key":"${keyOf(from + i)}","payload":${payloadOf(from + i)}}`,
+  );
+  return `[${messages.join(",")}]`;
+}
+
+function comment(random: () => number, length: number): string {
+  let text = "";
+  while (text.length < length) text += `${WORDS[random() % WORDS.length]!} `;
+  return text.slice(0, length);
+}
+
+/** Numbers below 2^32 that depend on the seed alone (mulberry32). */
+function generator(seed: number): () => number {
+  let state = Math.imul(seed + 1, 0x9e3779b1);
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return (mixed ^ (mixed >>> 14)) >>> 0;
+  };
+}
+
+function textOf(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}
