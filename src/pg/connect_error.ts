@@ -110,7 +110,8 @@ export function connectError(error: unknown, target: string): UserError {
   if (error instanceof UserError) return error;
   const code = errorCode(error);
   const known = EXPLANATIONS[code];
-  const fromServer = /^[0-9A-Z]{5}$/.test(code) ? `: ${messageOf(error)}` : "";
+  // A SQLSTATE; EPIPE and its like are the system's.
+  const fromServer = /^(?!E)[0-9A-Z]{5}$/.test(code) ? `: ${messageOf(error)}` : "";
   if (known === undefined) {
     return new UserError(
       `Cannot connect to PostgreSQL at ${target}${fromServer || `: ${code || "unknown failure"}`}`,
