@@ -4,6 +4,7 @@
  * @module
  */
 
+import postgres from "postgres";
 import { UserError } from "../../src/base/errors.ts";
 
 /** An error that says what to do, and how the process ends. */
@@ -26,7 +27,13 @@ export function exitCodeOf(error: unknown): number {
 export function explain(error: unknown): string {
   if (error instanceof SuppressedError) return `${explain(error.suppressed)}\n${explain(error.error)}`;
   if (!(error instanceof Error)) return String(error);
-  const advice = error instanceof UserError ? `\n${error.advice}` : "";
-  const cause = error.cause === undefined ? "" : `\n${explain(error.cause)}`;
-  return `${error.message}${advice}${cause}`;
+  const cause = error.cause === undefined ? [] : [explain(error.cause)];
+  return [error.message, ...adviceOf(error), ...cause].join("\n");
+}
+
+/** What to do, in the words of whoever threw it. */
+function adviceOf(error: Error): string[] {
+  if (error instanceof UserError) return [error.advice];
+  if (!(error instanceof postgres.PostgresError)) return [];
+  return [error.detail, error.hint].filter((text) => text !== undefined);
 }

@@ -14,12 +14,12 @@ const QUICK = 4;
 /** Connections that hold each transaction open for a second or more. */
 const PATIENT = 2;
 
-/** The keys that quick publishers share, and those that patient ones hold. */
+/** The keys that quick publishers share, and those that patient ones hold: two for each, so that they hold at once. */
 export const ACCOUNTS = namesOf("account", 100);
-const REPORTS = namesOf("report", 4);
+const REPORTS = namesOf("patient", PATIENT).map((name) => namesOf(`${name}-report`, 2));
 
 /** All keys of the load. */
-export const KEYS: readonly string[] = [...ACCOUNTS, ...REPORTS];
+export const KEYS: readonly string[] = [...ACCOUNTS, ...REPORTS.flat()];
 
 /** Not faster than this, so that there is a middle in which to kill the relay. */
 const LEAST_DURATION_MS = 4_000;
@@ -53,13 +53,17 @@ export async function publishLoad(
   signal: AbortSignal,
 ): Promise<void> {
   const share = shareOf(messages);
-  const publisher = (name: string) => new Publisher(connect(1), `${prefix}-${name}`, ledger, signal);
-  const patient = namesOf("patient", PATIENT).map((name) =>
-    publishPatiently(publisher(name), share.transactions, signal)
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  const publisher = (name: string) => new Publisher(connect(1), `${prefix}-${name}`, ledger, either);
+  const patient = REPORTS.map((keys, i) =>
+    publishPatiently(publisher(`patient-${i + 1}`), keys, share.transactions, either)
   );
-  const pace = new Pace(share.quickMessages, signal);
+  const pace = new Pace(share.quickMessages, either);
   const quick = namesOf("quick", QUICK).map((name) => publishQuickly(publisher(name), pace));
-  await Promise.all([...patient, ...quick]);
+  // When one fails the others are stopped, and waited for: none works on behind whoever called.
+  await Promise.allSettled([...patient, ...quick].map((work) => work.catch((error) => failed.abort(error))));
+  failed.signal.throwIfAborted();
 }
 
 function shareOf(messages: number): Share {
@@ -71,10 +75,11 @@ function shareOf(messages: number): Share {
 /** Long transactions; one that is rolled back comes second, and is held as long as the others. */
 async function publishPatiently(
   publisher: Publisher,
+  reports: readonly string[],
   transactions: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const plan = () => ({ keys: pick(REPORTS, PATIENT_MESSAGES), holdMs: 1_000 + Math.random() * 500 });
+  const plan = () => ({ keys: pick(reports, PATIENT_MESSAGES), holdMs: 1_000 + Math.random() * 500 });
   for (let i = 0; i < transactions; i++) {
     if (i === 1) await publisher.transact({ ...plan(), rollBack: true });
     await publisher.transact({ ...plan(), rollBack: false });
@@ -88,7 +93,7 @@ async function publishQuickly(publisher: Publisher, pace: Pace): Promise<void> {
     const count = await pace.take(1 + Math.floor(Math.random() * 7));
     if (count === 0) return;
     const keys = pick(ACCOUNTS, count);
-    if (i % WAIT_EVERY === 0) keys[0] = REPORTS[0]!;
+    if (i % WAIT_EVERY === 0) keys[0] = REPORTS[i % PATIENT]![0]!;
     if (i % ROLL_BACK_EVERY === 0) await publisher.transact({ keys, holdMs: 0, rollBack: true });
     await publisher.transact({ keys, holdMs: 0, rollBack: false });
   }

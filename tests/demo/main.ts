@@ -20,6 +20,8 @@ async function main(args: readonly string[]): Promise<number> {
     return parsed.exitCode;
   }
   const { options } = parsed;
+  // kafkajs sets a timer to a negative time, harmlessly, and would print a warning.
+  Deno.env.set("NODE_NO_WARNINGS", "1");
   const screen = new Screen(options.json ? Deno.stderr : Deno.stdout);
   using interrupt = new Interrupt((signal) => screen.line(`${signal}: stopping and cleaning up`));
   try {
