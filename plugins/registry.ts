@@ -6,6 +6,7 @@
 
 import type { PluginDescription } from "./sdk/mod.ts";
 import { MANIFEST as JSON_FORMAT } from "./format_json/manifest.ts";
+import { MANIFEST as KAFKA_SINK } from "./sink_kafka/manifest.ts";
 import { MANIFEST as STDOUT_SINK } from "./sink_stdout/manifest.ts";
 
 /** A built-in plugin. */
@@ -18,6 +19,7 @@ export interface RegisteredPlugin {
 
 /** All built-in plugins. */
 export const REGISTRY: readonly RegisteredPlugin[] = [
+  { description: KAFKA_SINK, worker: import.meta.resolve("./sink_kafka/worker.ts") },
   { description: STDOUT_SINK, worker: import.meta.resolve("./sink_stdout/worker.ts") },
   { description: JSON_FORMAT, worker: import.meta.resolve("./format_json/worker.ts") },
 ];

@@ -7,6 +7,7 @@
 import { NULL_RANGE, type RecordPage } from "@pg-tide/sdk";
 import { Batch, type Member } from "./batch.ts";
 import { BufferPool } from "./buffer_pool.ts";
+import type { Clock } from "./clock.ts";
 import type { PageDelivery } from "./page_delivery.ts";
 import { PartitionQueue } from "./partition_queue.ts";
 import { partitionOfKey, StickyPartition } from "./partitioner.ts";
@@ -18,12 +19,7 @@ export interface AccumulatorOptions {
   /** The most bytes in a batch before compression; a larger record has a batch of its own. */
   readonly batchBytes: number;
   readonly timestamp: "created" | "now";
-  /** A clock that only moves forward, in milliseconds. */
-  readonly monotonicMs: () => number;
-  /** The time of day in milliseconds since 1970. */
-  readonly wallMs: () => number;
-  /** A number in `[0, 1)`. */
-  readonly random: () => number;
+  readonly clock: Clock;
 }
 
 /** What the accumulator tells while it works. */
@@ -40,9 +36,9 @@ class TopicQueues {
   readonly queues: PartitionQueue[] = [];
   readonly #name: string;
 
-  constructor(name: string, random: () => number) {
+  constructor(name: string, sticky: StickyPartition) {
     this.#name = name;
-    this.sticky = new StickyPartition(random);
+    this.sticky = sticky;
   }
 
   queue(partition: number): PartitionQueue {
@@ -82,11 +78,11 @@ export class Accumulator {
       const queues = topics[at]!;
       const start = key.ranges[2 * i]!;
       const partition = start === NULL_RANGE
-        ? queues.sticky.current(counts[at]!)
+        ? queues.sticky.next(counts[at]!)
         : partitionOfKey(key.bytes, start, key.ranges[2 * i + 1]!, counts[at]!);
       const queue = queues.queue(partition);
       if (this.#appendOne(queue, delivery, i, timeOf(i), events) && start === NULL_RANGE) {
-        queues.sticky.closed(partition, counts[at]!);
+        queues.sticky.closed(partition);
       }
     }
   }
@@ -120,7 +116,8 @@ export class Accumulator {
     timeMs: number,
     events: AccumulatorEvents,
   ): boolean {
-    const { batchBytes, batchSize } = this.#options;
+    const { batchSize } = this.#options;
+    const batchBytes = Math.min(this.#options.batchBytes, queue.batchBytesMax);
     let batch = queue.open;
     let closed = false;
     if (batch?.append(delivery, i, timeMs, batchBytes) !== true) {
@@ -129,7 +126,7 @@ export class Accumulator {
         closed = true;
         events.closed(queue);
       }
-      batch = new Batch(this.#pool.take(), this.#options.monotonicMs());
+      batch = new Batch(this.#pool.take(), this.#options.clock.monotonicMs());
       batch.append(delivery, i, timeMs, batchBytes);
       queue.waiting.push(batch);
       if (queue.waiting.length === 1) events.filled(queue);
@@ -143,7 +140,7 @@ export class Accumulator {
   /** The timestamp of each record of a page, in whole milliseconds. */
   #clock(page: RecordPage): (i: number) => number {
     if (this.#options.timestamp === "now") {
-      const now = Math.floor(this.#options.wallMs());
+      const now = Math.floor(this.#options.clock.wallMs());
       return () => now;
     }
     const { createdMs } = page;
@@ -153,7 +150,8 @@ export class Accumulator {
   #topicQueues(name: string): TopicQueues {
     let queues = this.#topics.get(name);
     if (queues === undefined) {
-      queues = new TopicQueues(name, this.#options.random);
+      const { batchSize, clock } = this.#options;
+      queues = new TopicQueues(name, new StickyPartition(() => clock.random(), batchSize));
       this.#topics.set(name, queues);
     }
     return queues;

@@ -44,6 +44,11 @@ export class Batch {
     return this.#indexes.length;
   }
 
+  /** Bytes without compression. */
+  get recordBytes(): number {
+    return this.#builder.byteLength;
+  }
+
   /** Bytes as they will be or were sent; before it is sealed, without compression. */
   get byteLength(): number {
     return this.bytes?.length ?? this.#builder.byteLength;

@@ -15,7 +15,8 @@ import {
   metadataV12,
   metadataV9,
 } from "@platformatic/kafka";
-import { type Address, type Options } from "./config.ts";
+import type { Clock } from "./clock.ts";
+import type { Address, Options } from "./config.ts";
 import type { Producer } from "./sequencer.ts";
 import {
   PRODUCE_KEY,
@@ -79,13 +80,18 @@ interface Versions {
 export class BrokerConnection {
   readonly address: Address;
   readonly #options: Options;
+  readonly #clock: Clock;
   readonly #connection: Connection;
   #versions: Versions | undefined;
   #opening: Promise<void> | undefined;
+  /** Produce requests that are not answered. */
+  #pending = 0;
+  #retired = false;
 
-  constructor(address: Address, options: Options) {
+  constructor(address: Address, options: Options, clock: Clock) {
     this.address = address;
     this.#options = options;
+    this.#clock = clock;
     this.#connection = new Connection(options.clientId, connectionOptions(options));
     // Whoever has a request on the connection is told by its callback; without a listener the event would be uncaught.
     this.#connection.on("error", () => {});
@@ -96,15 +102,26 @@ export class BrokerConnection {
     return this.#versions !== undefined && this.#connection.isConnected();
   }
 
-  /** Whether it was open once and is not any more; another one must be made. */
+  /** Whether it was open once and will not be any more; another one must be made. */
   get lost(): boolean {
-    return this.#versions !== undefined && !this.#connection.isConnected();
+    return this.#versions !== undefined && !this.#connection.isConnected() && !this.#reauthenticating;
   }
 
   /** Connect, unless connected. Rejects with what the library or the socket says. */
   async open(): Promise<void> {
     this.#opening ??= this.#open();
     await this.#opening;
+    if (this.#reauthenticating) await this.#connection.ready();
+  }
+
+  /** Close it as soon as no request is in flight. */
+  async retire(): Promise<void> {
+    this.#retired = true;
+    if (this.#pending === 0) await this.close();
+  }
+
+  get #reauthenticating(): boolean {
+    return this.#connection.status === "reauthenticating";
   }
 
   async #open(): Promise<void> {
@@ -127,13 +144,49 @@ export class BrokerConnection {
     topics: readonly TopicBatches[],
     done: (error: Error | null, answer?: ProduceAnswer) => void,
   ): void {
-    this.#negotiated().produce(this.#connection, acks, timeoutMs, topics, (error, answer) => {
-      if (error !== null && error !== undefined) done(error);
-      else if (typeof answer === "object") done(null, answer);
-      // With acks 0 the library answers at once, with whether the socket took all of it; if not, it will say "drain".
-      else if (answer === true) done(null);
-      else this.#drained(done);
+    const { produce } = this.#negotiated();
+    this.#pending++;
+    const finish = (error: Error | null, answer?: ProduceAnswer) => {
+      this.#pending--;
+      if (this.#retired && this.#pending === 0) this.close();
+      done(error, answer);
+    };
+    if (acks === 0) return this.#write(produce, timeoutMs, topics, finish);
+    produce(this.#connection, acks, timeoutMs, topics, (error, answer) => {
+      if (typeof answer === "object" && !error) finish(null, answer);
+      else finish(error ?? new Error("Cannot read the broker's answer"));
     });
+  }
+
+  /** Send a Produce request that the broker does not answer: it is done when the socket has taken it. */
+  #write(
+    produce: ProduceApi,
+    timeoutMs: number,
+    topics: readonly TopicBatches[],
+    done: (error: Error | null) => void,
+  ): void {
+    const connection = this.#connection;
+    let open = true;
+    let callOff = () => {};
+    const finish = (error: Error | null) => {
+      if (!open) return;
+      open = false;
+      callOff();
+      connection.removeListener("drain", onDrain);
+      connection.removeListener("close", onClose);
+      done(error);
+    };
+    const onDrain = () => finish(null);
+    const onClose = () => finish(new Error("Connection closed"));
+    produce(connection, 0, timeoutMs, topics, (error, taken) => {
+      if (error) finish(error);
+      else if (taken === true) finish(null);
+    });
+    if (!open) return;
+    // The socket is full, which may last; the library says "drain" when it has taken all, and nothing when it is closed before.
+    connection.once("drain", onDrain);
+    connection.once("close", onClose);
+    callOff = this.#clock.after(timeoutMs, () => connection.socket?.destroy());
   }
 
   /** Ask about topics. The broker creates missing ones if its configuration says so. */
@@ -158,9 +211,13 @@ export class BrokerConnection {
 
   /** Close it; requests in flight fail. */
   async close(): Promise<void> {
-    await this.#connection.close();
-    // After a failure the library only ends its half of the socket, which a hung broker would never answer.
-    this.#connection.socket?.destroy();
+    const { socket } = this.#connection;
+    this.#connection.close(() => {});
+    if (socket === undefined || socket.closed) return;
+    // The library waits for the broker to close its half too, which a hung one never does.
+    const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+    socket.destroy();
+    await closed;
   }
 
   #negotiated(): Versions {
@@ -168,18 +225,6 @@ export class BrokerConnection {
       throw new UnsupportedBrokerError("Cannot send: the connection is not open");
     }
     return this.#versions;
-  }
-
-  #drained(done: (error: Error | null) => void): void {
-    const finish = (error: Error | null) => {
-      this.#connection.removeListener("drain", onDrain);
-      this.#connection.removeListener("close", onClose);
-      done(error);
-    };
-    const onDrain = () => finish(null);
-    const onClose = () => finish(new Error("Connection closed"));
-    this.#connection.once("drain", onDrain);
-    this.#connection.once("close", onClose);
   }
 
   async #apiVersions(): Promise<ReadonlyMap<number, VersionRange>> {

@@ -9,9 +9,13 @@
 import { type Fault, FaultError, unavailable } from "@pg-tide/sdk";
 import { BrokerConnection, type Metadata, type TopicMetadata } from "./broker_connection.ts";
 import { classify } from "./classify.ts";
+import type { Clock } from "./clock.ts";
 import { type Address, formatAddress, type Options } from "./config.ts";
-import { blockedFault, connectionFault } from "./faults.ts";
+import { blockedFault, connectionFault, unansweredFault } from "./faults.ts";
 import type { Producer } from "./sequencer.ts";
+
+/** How long brokers are tried one after the other before the question is given up, in milliseconds. The kernel waits 120 s. */
+const SEARCH_MS = 60_000;
 
 /** What is known about a topic. */
 export interface Topic {
@@ -24,16 +28,22 @@ export interface Topic {
 /** A cluster that is being talked to. */
 export class Cluster {
   #options: Options;
+  readonly #clock: Clock;
   readonly #nodes = new Map<number, Address>();
   readonly #connections = new Map<string, BrokerConnection>();
+  /** Connections that only wait for their last answers. */
+  readonly #retired = new Set<BrokerConnection>();
   readonly #topics = new Map<string, Topic>();
+  /** Topics that were looked up lately. */
+  readonly #used = new Set<string>();
   #refreshing: Promise<void> | undefined;
-  /** Topics that were asked for while a refresh was on its way. */
+  /** Topics that were asked for and not answered yet. */
   readonly #wanted = new Set<string>();
   #closed = false;
 
-  constructor(options: Options) {
+  constructor(options: Options, clock: Clock) {
     this.#options = options;
+    this.#clock = clock;
   }
 
   /** Every broker that the cluster has named, and the configured ones. */
@@ -41,13 +51,9 @@ export class Cluster {
     return [...new Set([...this.#options.brokers, ...this.#nodes.values()].map(formatAddress))];
   }
 
-  /** The names of the topics that are known. */
-  get topicNames(): string[] {
-    return [...this.#topics.keys()];
-  }
-
   /** What is known about a topic, if it was asked for. */
   topic(name: string): Topic | undefined {
+    this.#used.add(name);
     return this.#topics.get(name);
   }
 
@@ -57,16 +63,22 @@ export class Cluster {
     return this.#nodes.has(node) ? node : -1;
   }
 
-  /** Use these options for connections from now on, and give up the present ones. */
-  async reconfigure(options: Options): Promise<void> {
+  /** Make connections with these options from now on. The present ones get the answers that they wait for, and end. */
+  reconfigure(options: Options): void {
     this.#options = options;
-    await this.#closeAll();
+    for (const connection of this.#connections.values()) {
+      this.#retired.add(connection);
+      connection.retire().finally(() => this.#retired.delete(connection));
+    }
+    this.#connections.clear();
   }
 
   /** Give up all connections. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#closeAll();
+    const all = [...this.#connections.values(), ...this.#retired];
+    this.#connections.clear();
+    await Promise.all(all.map((connection) => connection.close()));
   }
 
   /**
@@ -101,21 +113,27 @@ export class Cluster {
     await this.#refreshing;
   }
 
+  /** Do not ask any more about topics that nobody has looked up since the last call. */
+  forgetUnused(): void {
+    for (const topic of this.#topics.keys()) if (!this.#used.has(topic)) this.#topics.delete(topic);
+    this.#used.clear();
+  }
+
   /** A new producer id. @throws {FaultError} when none is to be had */
   async initProducerId(): Promise<Producer> {
     return await this.#withAny(async (connection) => {
       try {
         return await connection.initProducerId();
       } catch (error) {
-        throw this.#refused(error) ?? error;
+        throw this.#refused(error, connection.address) ?? error;
       }
     });
   }
 
   async #refresh(): Promise<void> {
     const topics = [...new Set([...this.#topics.keys(), ...this.#wanted])];
-    this.#wanted.clear();
     const metadata = await this.#withAny((connection) => connection.metadata(topics));
+    for (const topic of topics) this.#wanted.delete(topic);
     this.#learn(metadata);
   }
 
@@ -125,50 +143,49 @@ export class Cluster {
     for (const topic of metadata.topics) {
       if (typeof topic.name === "string") this.#topics.set(topic.name, learnTopic(topic));
     }
+    for (const [key, connection] of this.#connections) if (connection.lost) this.#connections.delete(key);
   }
 
   /** Do something on any broker: on one that is connected if possible, else on each in turn until one can be reached. */
   async #withAny<T>(ask: (connection: BrokerConnection) => Promise<T>): Promise<T> {
+    const endMs = this.#clock.monotonicMs() + SEARCH_MS;
     let fault: Fault | undefined;
     for (const address of this.#candidates()) {
       try {
         return await ask(await this.#open(address));
       } catch (error) {
-        const found = error instanceof FaultError
-          ? error.fault
-          : this.#faultOf(error, address);
+        const found = error instanceof FaultError ? error.fault : this.#faultOf(error, address);
         // A wrong password or certificate says more than the dead entries of a list, which are usual.
-        if (fault === undefined || (fault.kind !== "configuration" && found.kind === "configuration")) {
-          fault = found;
-        }
+        if (fault === undefined || weight(found) > weight(fault)) fault = found;
         if (found.kind === "configuration" && !isConnectionTrouble(found.code)) break;
+        if (this.#clock.monotonicMs() >= endMs) break;
       }
     }
     throw new FaultError(fault ?? gone(-1));
   }
 
-  /** Connected brokers first, then the configured ones, then those that the cluster has named. */
+  /** Connected brokers first, then the configured ones and those that the cluster has named, from a random one on. */
   #candidates(): Address[] {
     const all = new Map<string, Address>();
     for (const connection of this.#connections.values()) {
       if (connection.ready) all.set(formatAddress(connection.address), connection.address);
     }
-    for (const address of [...this.#options.brokers, ...this.#nodes.values()]) {
+    const others = [...this.#options.brokers, ...this.#nodes.values()];
+    const start = Math.floor(this.#clock.random() * others.length);
+    for (const address of [...others.slice(start), ...others.slice(0, start)]) {
       all.set(formatAddress(address), address);
     }
     return [...all.values()];
   }
 
   async #open(address: Address): Promise<BrokerConnection> {
-    const key = formatAddress(address);
-    const known = this.#connections.get(key);
-    if (known !== undefined && !known.lost) {
-      await known.open();
-      return known;
-    }
     if (this.#closed) throw new FaultError(gone(-1));
-    const connection = new BrokerConnection(address, this.#options);
-    this.#connections.set(key, connection);
+    const key = formatAddress(address);
+    let connection = this.#connections.get(key);
+    if (connection === undefined || connection.lost) {
+      connection = new BrokerConnection(address, this.#options, this.#clock);
+      this.#connections.set(key, connection);
+    }
     try {
       await connection.open();
       return connection;
@@ -189,19 +206,14 @@ export class Cluster {
     return !this.#options.brokers.some((configured) => formatAddress(configured) === key);
   }
 
-  /** The fault of a request that the broker refused, if it did and a person must act. */
-  #refused(error: unknown): FaultError | undefined {
+  /** The fault of a request that the broker answered with an error. */
+  #refused(error: unknown, address: Address): FaultError | undefined {
     const code = errorCodeOf(error);
-    if (code === undefined || classify(code).decision !== "blocked") return undefined;
-    return new FaultError(blockedFault(code, null, "get a producer id", undefined, this.#options), {
-      cause: error,
-    });
-  }
-
-  async #closeAll(): Promise<void> {
-    const connections = [...this.#connections.values()];
-    this.#connections.clear();
-    await Promise.all(connections.map((connection) => connection.close()));
+    if (code === undefined) return undefined;
+    const fault = classify(code).decision === "blocked"
+      ? blockedFault(code, null, "get a producer id", undefined, this.#options)
+      : unansweredFault(code, "get a producer id", address);
+    return new FaultError(fault, { cause: error });
   }
 }
 
@@ -211,16 +223,20 @@ function learnTopic({ errorCode, partitions }: TopicMetadata): Topic {
   return { errorCode, leaders };
 }
 
+/** Which of several faults is told: what a person must mend before what more hosts would mend before an outage. */
+function weight(fault: Fault): number {
+  return ["unavailable", "hosts", "configuration"].indexOf(fault.kind);
+}
+
 /** Trouble of a connection may be one broker's alone; a refused request would be refused by all. */
 function isConnectionTrouble(code: string): boolean {
   return code.startsWith("TLS_") || code === "SASL_AUTHENTICATION_FAILED";
 }
 
 function gone(node: number): Fault {
-  return unavailable(
-    "BROKER_NOT_AVAILABLE",
-    node < 0 ? "The sink is closed" : `Broker ${node} has left the cluster`,
-  );
+  return node < 0
+    ? unavailable("SINK_CLOSED", "The sink is closed")
+    : unavailable("BROKER_NOT_AVAILABLE", `Broker ${node} has left the cluster`);
 }
 
 /** The protocol's error code in an error of the library. */

@@ -55,6 +55,8 @@ export function parseOptions(fields: PluginConfig["fields"]): Options {
   const sasl = parseSasl(fields);
   const tls = parseTls(fields);
   const acks = text(fields, "acks");
+  const lingerMs = number(fields, "linger_ms");
+  const requestTimeoutMs = number(fields, "request_timeout_ms");
   return {
     brokers: parseBrokers(text(fields, "brokers")),
     ...(sasl === undefined ? {} : { sasl }),
@@ -62,14 +64,24 @@ export function parseOptions(fields: PluginConfig["fields"]): Options {
     compression: oneOf("compression", text(fields, "compression"), COMPRESSIONS),
     acks: acks === "all" ? -1 : acks === "0" ? 0 : 1,
     batchSize: number(fields, "batch_size"),
-    lingerMs: number(fields, "linger_ms"),
+    lingerMs,
     idempotent: fields.idempotent === true,
-    requestTimeoutMs: number(fields, "request_timeout_ms"),
-    deliveryTimeoutMs: number(fields, "delivery_timeout_ms"),
+    requestTimeoutMs,
+    // A batch must have the time to fill and to be sent at least once.
+    deliveryTimeoutMs: Math.max(number(fields, "delivery_timeout_ms"), lingerMs + requestTimeoutMs),
     maxRequestBytes: number(fields, "max_request_size"),
     clientId: text(fields, "client_id"),
     timestamp: oneOf("timestamp", text(fields, "timestamp"), ["created", "now"] as const),
   };
+}
+
+/** Whether two options differ at most in what can be changed on running connections: a password, certificates. */
+export function onlySecretsDiffer(one: Options, other: Options): boolean {
+  return JSON.stringify(withoutSecrets(one)) === JSON.stringify(withoutSecrets(other));
+}
+
+function withoutSecrets({ sasl, tls, ...rest }: Options): unknown {
+  return { ...rest, tls: tls !== undefined, sasl: sasl && { ...sasl, password: "" } };
 }
 
 /**

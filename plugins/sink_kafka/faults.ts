@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Fault, misconfigured, unavailable } from "@pg-tide/sdk";
+import { type Fault, FaultError, misconfigured, unavailable } from "@pg-tide/sdk";
 import { classify } from "./classify.ts";
 import { type Address, formatAddress, type Options } from "./config.ts";
 
@@ -32,6 +32,11 @@ interface Told {
   readonly text: string;
 }
 
+/** The fault that a thrown value stands for. What nobody foresaw is an outage: it is tried again, and told in its own words. */
+export function asFault(error: unknown): Fault {
+  return error instanceof FaultError ? error.fault : unavailable("KAFKA_SINK", tell(error).text);
+}
+
 /** The fault of a broker that could not be connected to. `advertised`: its address was named by the cluster. */
 export function connectionFault(
   error: unknown,
@@ -42,7 +47,7 @@ export function connectionFault(
   const where = formatAddress(address);
   const told = tell(error);
   if (told.codes.includes("NotCapable")) return { kind: "hosts", hosts: [where] };
-  return authenticationFault(told, where, options) ?? tlsFault(told, where) ??
+  return authenticationFault(told, where, options) ?? tlsFault(told, where) ?? versionFault(told, where) ??
     unavailable("BROKER_UNREACHABLE", unreachable(where, advertised, told, options));
 }
 
@@ -104,6 +109,15 @@ function tlsFault(told: Told, where: string): Fault | undefined {
   return undefined;
 }
 
+function versionFault(told: Told, where: string): Fault | undefined {
+  if (!told.codes.includes("UNSUPPORTED_VERSION")) return undefined;
+  return misconfigured(
+    "UNSUPPORTED_VERSION",
+    `Cannot use Kafka broker ${where}: ${told.text}`,
+    "Use Apache Kafka 2.8 or later, or a compatible service",
+  );
+}
+
 /** The fault of a topic that does not exist. */
 export function missingTopic(topic: string, waitedMs: number): Fault {
   return misconfigured(
@@ -130,6 +144,15 @@ export function blockedFault(
     name,
     `Cannot ${what}: ${name}, ${why}${said}`,
     adviceFor(name, operation, topic, options),
+  );
+}
+
+/** The fault of a request that a broker cannot fulfil now. */
+export function unansweredFault(code: number, operation: string, address: Address): Fault {
+  const { name, why } = classify(code);
+  return unavailable(
+    name,
+    `Cannot ${operation}: Kafka broker ${formatAddress(address)} answers ${name}, ${why}`,
   );
 }
 
@@ -175,11 +198,23 @@ export function exhausted(topic: string, partition: number, waitedMs: number, la
   );
 }
 
-/** The fault of a partition without a leader. */
+/** The fault of a page that was not delivered in time although its batches were not given up. */
+export function overdue(waitedMs: number): Fault {
+  return unavailable(
+    "DELIVERY_TIMEOUT",
+    `A page is not delivered after ${
+      Math.round(waitedMs / 1000)
+    } s: the brokers take records too slowly. Check their load ` +
+      "and the quotas for this client_id and user",
+  );
+}
+
+/** The fault of a partition without a leader, or with -1 of a topic without any partition. */
 export function leaderless(topic: string, partition: number, waitedMs: number): Fault {
+  const what = partition < 0 ? `Topic "${topic}"` : `Partition ${partition} of topic "${topic}"`;
   return unavailable(
     "LEADER_NOT_AVAILABLE",
-    `Partition ${partition} of topic "${topic}" has had no leader for ${Math.round(waitedMs / 1000)} s. ` +
+    `${what} has had no leader for ${Math.round(waitedMs / 1000)} s. ` +
       "Check which brokers are down: kafka-topics --describe --unavailable-partitions",
   );
 }

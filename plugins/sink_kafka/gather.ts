@@ -2,8 +2,9 @@
  * Chooses the batches of the next request to a broker. Pure.
  *
  * A request holds at most one batch of a partition (the protocol's rule), `batch_size` records and `max_request_size` bytes.
- * Full batches go first. Batches that still fill go when `linger_ms` has passed, or when what waits for the broker would fill a
- * request anyway: many partitions with few records each must not each wait for the linger.
+ * Batches that are full, or have waited for `linger_ms`, go first, in the order in which their partitions were served last. The
+ * others go along when one of them has waited so long, or when together they would fill a request anyway: many partitions
+ * with few records each must not each wait for the linger.
  *
  * @module
  */
@@ -48,16 +49,17 @@ export function gather(
       continue;
     }
     const head = queue.waiting[0]!;
-    if (head.closed) {
+    const lingerEndMs = head.createdAtMs + limits.lingerMs;
+    const ripe = !fullOnly && nowMs >= lingerEndMs;
+    if (head.closed || ripe) {
+      if (!head.closed) lingered = true;
       request.add(queue, head);
       if (request.full) return { queues: request.queues, wakeAtMs: nowMs };
       continue;
     }
     filling.push(queue);
     fillingRecords += head.count;
-    const lingerEndMs = head.createdAtMs + limits.lingerMs;
-    if (nowMs >= lingerEndMs) lingered = true;
-    else wakeAtMs = Math.min(wakeAtMs, lingerEndMs);
+    wakeAtMs = Math.min(wakeAtMs, lingerEndMs);
   }
   if (!fullOnly && (lingered || fillingRecords >= limits.batchSize)) {
     for (const queue of filling) request.add(queue, queue.waiting[0]!);

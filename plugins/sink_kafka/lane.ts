@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Clock } from "./clock.ts";
 import type { PartitionQueue } from "./partition_queue.ts";
 
 /** The way to one broker: the partitions that it leads and that have something to send. */
@@ -15,15 +16,19 @@ export class Lane {
   inFlight = 0;
   /** Whether a connection is being made. */
   opening = false;
+  /** Whether there has been a connection. */
+  opened = false;
   /** How often in a row no connection could be made. */
   failures = 0;
   /** Nothing is done before this time: the broker asked for a pause, or could not be reached. */
   pausedUntilMs = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #clock: Clock;
+  #callOff: (() => void) | undefined;
   #wakeAtMs = Infinity;
 
-  constructor(node: number) {
+  constructor(node: number, clock: Clock) {
     this.node = node;
+    this.#clock = clock;
   }
 
   /** Call `wake` at `atMs` (never, if infinite), unless it will be called earlier anyway. */
@@ -31,15 +36,16 @@ export class Lane {
     if (atMs >= this.#wakeAtMs) return;
     this.sleep();
     this.#wakeAtMs = atMs;
-    this.#timer = setTimeout(() => {
+    this.#callOff = this.#clock.after(Math.max(1, Math.ceil(atMs - nowMs)), () => {
       this.#wakeAtMs = Infinity;
       wake();
-    }, Math.max(1, Math.ceil(atMs - nowMs)));
+    });
   }
 
   /** Do not wake. */
   sleep(): void {
-    clearTimeout(this.#timer);
+    this.#callOff?.();
+    this.#callOff = undefined;
     this.#wakeAtMs = Infinity;
   }
 }

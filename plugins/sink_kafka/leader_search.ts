@@ -1,17 +1,16 @@
 /**
- * Asks the cluster who leads what, again and again while a partition has nobody to send to, and notices when that has gone on for
- * too long.
+ * Asks the cluster about topics and who leads their partitions, again and again while somebody waits for that, and notices when
+ * it has gone on for too long.
  *
  * @module
  */
 
-import { type Fault, FaultError } from "@pg-tide/sdk";
-import type { Accumulator } from "./accumulator.ts";
+import type { Fault } from "@pg-tide/sdk";
 import { classify } from "./classify.ts";
+import { type Clock, pauseMs } from "./clock.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Options } from "./config.ts";
-import { blockedFault, leaderless, missingTopic } from "./faults.ts";
-import type { PartitionQueue } from "./partition_queue.ts";
+import { asFault, blockedFault, leaderless, missingTopic } from "./faults.ts";
 
 /** The first pause between two questions, and the longest, in milliseconds. */
 const PAUSE_MS = 50;
@@ -20,44 +19,58 @@ const PAUSE_MAX_MS = 1_000;
 /** How long a topic is waited for that does not exist: it may be on its way to this broker, or being created by it. */
 export const TOPIC_WAIT_MS = 5_000;
 
-/**
- * How long a broker or a leader is waited for before an outage is reported. An election takes less. Batches that may have
- * been written are held longer, up to the delivery timeout: only here can they be sent again without a duplicate.
- */
-const OUTAGE_MS = 10_000;
+/** How long a broker or a leader is waited for before an outage is reported. An election takes less. */
+export const OUTAGE_MS = 10_000;
 
 /** UNKNOWN_TOPIC_OR_PARTITION. */
 const UNKNOWN_TOPIC = 3;
 
+/** What waits for the cluster: a partition without a broker to send to, or a page whose topic is not known. */
+export interface Stalled {
+  readonly topic: string;
+  /** -1 for a topic whose partitions are not known. */
+  readonly partition: number;
+  /** Since when, or undefined when it does not wait. */
+  readonly stalledSinceMs: number | undefined;
+  /** Why the partition's leader cannot be reached, if it has one. */
+  readonly stalledBy: Fault | undefined;
+}
+
 /** What the search needs. */
 export interface SearchPorts {
   readonly options: Options;
-  readonly cluster: Cluster;
-  readonly accumulator: Accumulator;
-  /** A clock that only moves forward, in milliseconds. */
-  readonly monotonicMs: () => number;
-  readonly random: () => number;
-  /** The generation cannot go on. */
+  readonly cluster: Pick<Cluster, "refresh" | "topic">;
+  readonly clock: Clock;
+  /** The cluster has answered, or could not be asked. Whoever misses something still says so again. */
+  readonly onAnswer: () => void;
+  /** Whoever waits. */
+  readonly stalled: () => Iterable<Stalled>;
+  /**
+   * Whether batches that may have been written wait to be sent again. Only this producer can do that without a duplicate, so
+   * an outage is reported later then.
+   */
+  readonly holding: () => boolean;
+  /** It has gone on for too long, or will not get better by itself. */
   readonly onFault: (fault: Fault) => void;
 }
 
-/** The search for leaders. */
+/** The search for topics and leaders. */
 export class LeaderSearch {
   readonly #ports: SearchPorts;
-  readonly #found: () => void;
-  readonly #missing = new Set<PartitionQueue>();
+  /** What to ask about next. */
   readonly #topics = new Set<string>();
+  /** Whether somebody missed something after the last answer. */
+  #missing = false;
+  /** Why the cluster could not be asked last time. */
   #fault: Fault | undefined;
+  #asking = false;
   #rounds = 0;
-  #running = false;
-  #again = false;
+  /** Calls the next question off, while it waits for its time. */
+  #callOff: (() => void) | undefined;
   #closed = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param found called when the cluster has answered */
-  constructor(ports: SearchPorts, found: () => void) {
+  constructor(ports: SearchPorts) {
     this.#ports = ports;
-    this.#found = found;
   }
 
   /** Ask about a topic. */
@@ -66,28 +79,31 @@ export class LeaderSearch {
     this.#ask();
   }
 
-  /** A queue has no leader: ask until it has. */
-  missing(queue: PartitionQueue): void {
-    this.#missing.add(queue);
-    this.ask(queue.topic);
+  /** Somebody waits for a topic, or for the leader of one of its partitions. */
+  missing(topic: string): void {
+    this.#missing = true;
+    this.ask(topic);
   }
 
-  /** A leader could not be reached, because of `fault`. */
-  failed(fault: Fault): void {
-    this.#fault = fault;
+  /** A leader could not be reached: another broker may lead by now, or it may have another address. */
+  unreachable(): void {
     this.#check();
     this.#ask();
   }
 
-  /** Nothing is looked for any more. */
+  /** Ask about everything that is known. */
+  renew(): void {
+    this.#ask();
+  }
+
+  /** Nobody waits any more. */
   clear(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#missing.clear();
+    this.#callOff?.();
+    this.#callOff = undefined;
     this.#topics.clear();
+    this.#missing = false;
     this.#fault = undefined;
     this.#rounds = 0;
-    this.#again = false;
   }
 
   /** Stop, for good. */
@@ -97,73 +113,61 @@ export class LeaderSearch {
   }
 
   #ask(): void {
-    if (this.#closed || this.#timer !== undefined) return;
-    if (this.#running) {
-      this.#again = true;
-      return;
-    }
-    this.#running = true;
-    this.#again = false;
+    if (this.#closed || this.#asking || this.#callOff !== undefined) return;
+    this.#asking = true;
     const topics = [...this.#topics];
     this.#topics.clear();
-    this.#ports.cluster.refresh(topics).then(
-      () => this.#fault = undefined,
-      (error: unknown) => {
-        if (!(error instanceof FaultError)) throw error;
-        this.#fault = error.fault;
-      },
-    ).then(() => this.#answered());
+    this.#ports.cluster.refresh(topics)
+      .then(() => undefined, asFault)
+      .then((fault) => this.#answered(fault));
   }
 
-  #answered(): void {
-    this.#running = false;
+  #answered(fault: Fault | undefined): void {
     if (this.#closed) return;
-    const searched = this.#missing.size > 0 || this.#fault !== undefined;
-    this.#missing.clear();
-    this.#found();
+    this.#fault = fault;
+    this.#missing = false;
+    // What is missed now is only noted: the next question comes after a pause.
+    this.#ports.onAnswer();
+    this.#asking = false;
     this.#check();
-    if (this.#missing.size === 0 && this.#fault === undefined && !this.#again) {
-      this.#rounds = 0;
-      return;
-    }
-    if (!searched && !this.#again) this.#rounds = 0;
-    const { random } = this.#ports;
-    const pauseMs = Math.min(PAUSE_MAX_MS, PAUSE_MS * 2 ** this.#rounds++) * (0.8 + 0.4 * random());
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
+    if (!this.#missing && this.#fault === undefined) this.#rounds = 0;
+    const waits = this.#fault !== undefined && this.#anybodyWaits();
+    if (this.#closed || (this.#topics.size === 0 && !waits)) return;
+    const { clock } = this.#ports;
+    this.#callOff?.();
+    this.#callOff = clock.after(pauseMs(PAUSE_MS, PAUSE_MAX_MS, this.#rounds++, clock), () => {
+      this.#callOff = undefined;
       this.#ask();
-    }, pauseMs);
+    });
   }
 
-  /** Report when a queue has waited for too long. */
+  #anybodyWaits(): boolean {
+    for (const { stalledSinceMs } of this.#ports.stalled()) if (stalledSinceMs !== undefined) return true;
+    return false;
+  }
+
+  /** Report when somebody has waited for too long. */
   #check(): void {
-    const nowMs = this.#ports.monotonicMs();
-    for (const queue of this.#ports.accumulator.queues()) {
-      const fault = queue.waiting.length > 0 && queue.stalledSinceMs !== undefined
-        ? this.#verdict(queue, nowMs - queue.stalledSinceMs, nowMs)
-        : undefined;
+    const nowMs = this.#ports.clock.monotonicMs();
+    for (const each of this.#ports.stalled()) {
+      const fault = each.stalledSinceMs === undefined
+        ? undefined
+        : this.#verdict(each, nowMs - each.stalledSinceMs);
       if (fault !== undefined) return this.#ports.onFault(fault);
     }
   }
 
-  #verdict(queue: PartitionQueue, stalledMs: number, nowMs: number): Fault | undefined {
-    const { cluster, options } = this.#ports;
-    const { topic, partition } = queue;
+  #verdict({ topic, partition, stalledBy }: Stalled, stalledMs: number): Fault | undefined {
+    const { cluster, holding, options } = this.#ports;
     const code = cluster.topic(topic)?.errorCode ?? 0;
+    if (this.#fault !== undefined && this.#fault.kind !== "unavailable") return this.#fault;
     if (this.#fault === undefined) {
       if (classify(code).decision === "blocked") {
         return blockedFault(code, null, "describe", topic, options);
       }
       if (code === UNKNOWN_TOPIC && stalledMs >= TOPIC_WAIT_MS) return missingTopic(topic, stalledMs);
-    } else if (this.#fault.kind !== "unavailable") {
-      return this.#fault;
     }
-    const head = queue.waiting[0]!;
-    const held = options.idempotent && head.attempts > 0;
-    const over = held
-      ? nowMs - head.createdAtMs >= options.deliveryTimeoutMs
-      : stalledMs >= Math.min(OUTAGE_MS, options.deliveryTimeoutMs);
-    return over ? this.#fault ?? leaderless(topic, partition, stalledMs) : undefined;
+    if (stalledMs < Math.min(OUTAGE_MS, options.deliveryTimeoutMs) || holding()) return undefined;
+    return stalledBy ?? this.#fault ?? leaderless(topic, partition, stalledMs);
   }
 }

@@ -4,19 +4,18 @@
  * @module
  */
 
-import type { FieldRule, FieldSpec, PermissionRequest } from "@pg-tide/sdk";
-
-/** The name users write as `sink_type`. */
-export const NAME = "kafka";
-
-/** One line for `pg-tide plugin list`. */
-export const SUMMARY =
-  "Apache Kafka 2.8 and later, and what speaks its protocol: Confluent, MSK, Redpanda, Aiven";
+import {
+  CONTRACT_VERSION,
+  type FieldRule,
+  type FieldSpec,
+  type PermissionRequest,
+  type PluginDescription,
+} from "@pg-tide/sdk";
 
 const ADDRESS_PATTERN = " *(\\[[0-9A-Fa-f:.]+\\]|[^ ,:/]+):[0-9]{1,5} *";
 
 /** The sink's own fields. `sink_type`, `topic`, `message_key`, `headers` and `wire_format` belong to the kernel. */
-export const FIELDS: readonly FieldSpec[] = [
+const FIELDS: readonly FieldSpec[] = [
   {
     name: "brokers",
     type: "string",
@@ -141,7 +140,7 @@ export const FIELDS: readonly FieldSpec[] = [
     max: 3_600_000,
     doc:
       "How long the sink sends a batch again by itself, in milliseconds, before it reports an outage and the relay " +
-      "takes over (Java: `delivery.timeout.ms`).",
+      "takes over; at least `linger_ms` + `request_timeout_ms` (Java: `delivery.timeout.ms`).",
   },
   {
     name: "max_request_size",
@@ -173,7 +172,7 @@ export const FIELDS: readonly FieldSpec[] = [
 ];
 
 /** What contradicts what. */
-export const RULES: readonly FieldRule[] = [
+const RULES: readonly FieldRule[] = [
   {
     when: { field: "sink_type", is: ["kafka"] },
     then: { field: "topic" },
@@ -223,8 +222,23 @@ export const RULES: readonly FieldRule[] = [
 ];
 
 /** The brokers, those that they name, and the code of two compression codecs. */
-export const PERMISSIONS: PermissionRequest = {
+const PERMISSIONS: PermissionRequest = {
   net: ["{brokers}"],
   discoversHosts: true,
   assets: ["@platformatic/wasm-utils/dist/native.wasm"],
+};
+
+/** What the kernel reads without starting the sink. */
+export const MANIFEST: PluginDescription = {
+  name: "kafka",
+  kind: "sink",
+  contract: CONTRACT_VERSION,
+  summary: "Apache Kafka 2.8 and later, and what speaks its protocol: Confluent, MSK, Redpanda, Aiven",
+  fields: FIELDS,
+  rules: RULES,
+  permissions: PERMISSIONS,
+  topicRule: {
+    pattern: "(?!\\.{1,2}$)[a-zA-Z0-9._-]{1,249}",
+    doc: 'at most 249 letters, digits, ".", "_" and "-"',
+  },
 };

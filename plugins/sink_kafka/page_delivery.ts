@@ -9,7 +9,8 @@ import { type Answer, AnswerBuilder, type Fault, type RecordPage } from "@pg-tid
 /** A page that was handed to the sink and not answered yet. */
 export class PageDelivery {
   readonly page: RecordPage;
-  readonly generation: number;
+  /** When it was handed to the sink, by the sink's clock. */
+  readonly sinceMs: number;
   /** Settles once every record has an outcome or the generation has ended. */
   readonly answer: Promise<Answer>;
   /** How many batches with records of this page are with a broker. While there are any the page cannot be given up. */
@@ -17,9 +18,9 @@ export class PageDelivery {
   readonly #builder: AnswerBuilder;
   readonly #resolve: (answer: Answer) => void;
 
-  constructor(page: RecordPage, generation: number) {
+  constructor(page: RecordPage, sinceMs: number) {
     this.page = page;
-    this.generation = generation;
+    this.sinceMs = sinceMs;
     this.#builder = new AnswerBuilder(page.count);
     const { promise, resolve } = Promise.withResolvers<Answer>();
     this.answer = promise;

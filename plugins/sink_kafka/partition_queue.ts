@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Fault } from "@pg-tide/sdk";
 import type { Batch } from "./batch.ts";
 import type { PartitionResult } from "./produce_api.ts";
 import type { PartitionSequence } from "./sequencer.ts";
@@ -35,8 +36,14 @@ export class PartitionQueue {
   node = -1;
   /** Nothing is sent before this time, after a setback. */
   retryAtMs = 0;
+  /** Whether another producer id is being fetched for it; nothing is sent meanwhile. */
+  renewing = false;
+  /** The most bytes of a batch: less than elsewhere when the topic has refused larger ones. */
+  batchBytesMax = Infinity;
   /** Since when there has been nobody to send to, or undefined. */
   stalledSinceMs: number | undefined;
+  /** Why its leader cannot be reached, while it is stalled by that. */
+  stalledBy: Fault | undefined;
 
   constructor(topic: string, partition: number) {
     this.topic = topic;
@@ -51,8 +58,26 @@ export class PartitionQueue {
 
   /** Whether its first batch may be sent now, as far as order and pauses are concerned. */
   sendable(nowMs: number): boolean {
-    if (this.waiting.length === 0 || this.returned.length > 0 || nowMs < this.retryAtMs) return false;
+    if (this.waiting.length === 0 || this.returned.length > 0) return false;
+    if (this.renewing || nowMs < this.retryAtMs) return false;
     return this.inFlight.length < (this.sequence?.window(nowMs) ?? 1);
+  }
+
+  /**
+   * Whether it has batches that a broker may have written without saying so, and that are not older than `sinceMs`: then it
+   * would be too late to send them again.
+   */
+  mayBeWritten(sinceMs: number): boolean {
+    const isYoung = ({ createdAtMs }: Batch) => createdAtMs > sinceMs;
+    const [head] = this.waiting;
+    if (head !== undefined && head.attempts > 0 && isYoung(head)) return true;
+    return this.inFlight.some(isYoung) || this.returned.some(({ batch }) => isYoung(batch));
+  }
+
+  /** There is somebody to send to again. */
+  unstall(): void {
+    this.stalledSinceMs = undefined;
+    this.stalledBy = undefined;
   }
 
   /** Forget every batch that is not in flight. */
@@ -63,6 +88,6 @@ export class PartitionQueue {
     this.waiting = [];
     this.returned = [];
     this.retryAtMs = 0;
-    this.stalledSinceMs = undefined;
+    this.unstall();
   }
 }

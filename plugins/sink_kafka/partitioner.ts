@@ -19,33 +19,45 @@ export function partitionOfKey(bytes: Uint8Array, start: number, end: number, co
 }
 
 /**
- * Partitions for records without a key: one partition until its batch is closed, then another one at random.
+ * Partitions for records without a key: one partition for as many records as a batch holds, or until its batch is closed,
+ * then another one at random.
  *
- * Going round for every record would make a batch per partition of a few records each.
+ * Going round for every record would make a batch per partition of a few records each; waiting for full batches alone would
+ * leave a trickle of records on one partition for ever.
  */
 export class StickyPartition {
   readonly #random: () => number;
-  #current: number | undefined;
+  readonly #records: number;
+  #current = -1;
+  #left = 0;
 
-  /** @param random a number in `[0, 1)` */
-  constructor(random: () => number) {
+  /**
+   * @param random a number in `[0, 1)`
+   * @param records how many records a partition gets in a row
+   */
+  constructor(random: () => number, records: number) {
     this.#random = random;
+    this.#records = records;
   }
 
-  /** The partition to use now, of a topic with `count` partitions. */
-  current(count: number): number {
-    if (this.#current === undefined || this.#current >= count) this.#current = this.#draw(count);
+  /** The partition of the next record, in a topic with `count` partitions. */
+  next(count: number): number {
+    if (this.#left === 0 || this.#current >= count) this.#move(count);
+    this.#left--;
     return this.#current;
   }
 
-  /** The batch of `partition` was closed: use another one from now on, if there is one. */
-  closed(partition: number, count: number): void {
-    if (this.#current !== partition) return;
-    const drawn = this.#draw(Math.max(1, count - 1));
-    this.#current = count > 1 && drawn >= partition ? drawn + 1 : drawn;
+  /** The batch of `partition` was closed: use another one from now on. */
+  closed(partition: number): void {
+    if (this.#current === partition) this.#left = 0;
   }
 
-  #draw(count: number): number {
-    return Math.min(count - 1, Math.floor(this.#random() * count));
+  /** Go to another partition, if there is one. */
+  #move(count: number): void {
+    const before = this.#current < count ? this.#current : -1;
+    const others = before < 0 || count === 1 ? count : count - 1;
+    const drawn = Math.min(others - 1, Math.floor(this.#random() * others));
+    this.#current = others < count && drawn >= before ? drawn + 1 : drawn;
+    this.#left = this.#records;
   }
 }

@@ -3,7 +3,7 @@
  *
  * It runs when all batches of the partition have come back, so that they can be put in order again. The rule about sequence
  * numbers: a batch that may have been written keeps its numbers; the numbers of one that was certainly refused, and of all
- * after it (which the broker refused because of the gap), are given out again.
+ * after it (which the broker refused because of the gap), are given out again. A new producer starts to count anew.
  *
  * @module
  */
@@ -12,6 +12,7 @@ import type { Fault } from "@pg-tide/sdk";
 import type { Accumulator } from "./accumulator.ts";
 import type { Batch, Member } from "./batch.ts";
 import { classify, type Decision } from "./classify.ts";
+import { type Clock, pauseMs } from "./clock.ts";
 import type { Options } from "./config.ts";
 import { blockedFault, exhausted, tooLarge } from "./faults.ts";
 import type { PartitionQueue, Returned } from "./partition_queue.ts";
@@ -40,8 +41,8 @@ export interface Recovery {
 export interface RecoveryContext {
   readonly options: Options;
   readonly accumulator: Pick<Accumulator, "rebatch" | "recycle">;
+  readonly clock: Clock;
   readonly nowMs: number;
-  readonly random: () => number;
 }
 
 /** Put the returned batches of `queue` back to its front, or settle their records. */
@@ -54,6 +55,7 @@ export function recover(queue: PartitionQueue, context: RecoveryContext): Recove
     if (round.fault !== undefined) break;
   }
   queue.waiting = [...round.resend, ...queue.waiting];
+  round.renumber();
   return {
     ...(round.fault === undefined ? {} : { fault: round.fault }),
     refresh: round.refresh,
@@ -69,7 +71,7 @@ class Round {
   newProducer = false;
   pauseMs = 0;
   /** Whether the numbers of all batches from here on are given out anew. */
-  #renumber = false;
+  #renumbering = false;
   readonly #queue: PartitionQueue;
   readonly #context: RecoveryContext;
 
@@ -101,7 +103,7 @@ class Round {
         return this.#miscounted(batch, result);
       case "producer":
         this.newProducer = true;
-        this.#renumber = true;
+        this.#renumbering = true;
         return this.#again(batch, describe(result));
       case "blocked":
         this.fault = blockedFault(
@@ -120,16 +122,26 @@ class Round {
   }
 
   #again(batch: Batch, last: string): void {
-    const { nowMs, options, random } = this.#context;
+    const { clock, nowMs, options } = this.#context;
     const waitedMs = nowMs - batch.createdAtMs;
     if (waitedMs >= options.deliveryTimeoutMs) {
       this.fault = exhausted(this.#queue.topic, this.#queue.partition, waitedMs, last);
       return;
     }
-    if (this.#renumber) batch.sequence = -1;
+    if (this.#renumbering) batch.sequence = -1;
     this.resend.push(batch);
-    const pauseMs = Math.min(BACKOFF_MAX_MS, BACKOFF_MS * 2 ** (batch.attempts - 1)) * (0.8 + 0.4 * random());
-    this.pauseMs = Math.max(this.pauseMs, pauseMs);
+    this.pauseMs = Math.max(this.pauseMs, pauseMs(BACKOFF_MS, BACKOFF_MAX_MS, batch.attempts - 1, clock));
+  }
+
+  /**
+   * Take the old numbers away from what waits and is given others: batches that had come back in an earlier round and were not
+   * sent again yet. After a fault nobody sends these batches again, so the count cannot go on.
+   */
+  renumber(): void {
+    if (this.fault !== undefined) this.#queue.sequence?.abandon();
+    if (!this.#renumbering) return;
+    const from = this.newProducer ? 0 : this.resend.length;
+    for (const batch of this.#queue.waiting.slice(from)) batch.sequence = -1;
   }
 
   /**
@@ -137,20 +149,25 @@ class Round {
    * itself; if not, the broker has lost the count.
    */
   #miscounted(batch: Batch, result: PartitionResult): void {
-    if (this.resend.length === 0 && !this.#renumber) {
+    if (this.resend.length === 0 && !this.#renumbering) {
       this.#queue.sequence?.abandon();
-      this.#renumber = true;
+      this.#renumbering = true;
     }
     this.#again(batch, describe(result));
   }
 
   /** Reject the records at fault and send the others; without knowing them, send two halves. */
   #takeApart(batch: Batch, result: PartitionResult, errors: readonly RecordError[]): void {
-    if (!this.#renumber && batch.sequence >= 0) {
+    if (!this.#renumbering && batch.sequence >= 0) {
       this.#queue.sequence?.rewind(batch.sequence);
-      this.#renumber = true;
+      this.#renumbering = true;
     }
     const members = batch.members();
+    const { decision, name } = classify(result.errorCode);
+    // The next batches are made smaller; records that are too large by themselves say nothing about the others.
+    if (decision === "split" && members.length > 1) {
+      this.#queue.batchBytesMax = Math.ceil(batch.recordBytes / 2);
+    }
     const faulty = new Map(errors.map(({ index, message }) => [index, message]));
     if (members.length === 1) faulty.set(0, errors[0]?.message ?? result.errorMessage);
     const parts = faulty.size > 0 ? [members.filter((_, i) => !faulty.has(i))] : halves(members);
@@ -158,7 +175,7 @@ class Round {
       const member = members[i];
       member?.delivery.reject(
         member.index,
-        classify(result.errorCode).name,
+        name,
         reasonOf(member, batch, result, message),
       );
     }

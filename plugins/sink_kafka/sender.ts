@@ -9,32 +9,41 @@
  * @module
  */
 
-import { FaultError } from "@pg-tide/sdk";
+import type { Fault } from "@pg-tide/sdk";
+import type { Accumulator } from "./accumulator.ts";
 import type { Batch } from "./batch.ts";
 import type { BrokerConnection } from "./broker_connection.ts";
 import { classify } from "./classify.ts";
+import type { Clock } from "./clock.ts";
+import type { Cluster } from "./cluster.ts";
 import { type Codec, CODECS } from "./compression.ts";
+import type { Options } from "./config.ts";
 import { tell } from "./faults.ts";
 import { gather, type RequestLimits } from "./gather.ts";
-import { Lane } from "./lane.ts";
-import { LeaderSearch, type SearchPorts } from "./leader_search.ts";
+import type { Lane } from "./lane.ts";
+import { Lanes } from "./lanes.ts";
+import type { LeaderSearch } from "./leader_search.ts";
 import type { PageDelivery } from "./page_delivery.ts";
 import type { PartitionQueue } from "./partition_queue.ts";
 import type { ProduceAnswer } from "./produce_api.ts";
+import { ProducerIds } from "./producer_ids.ts";
 import { NO_STAMP, stampBatch } from "./record_batch.ts";
 import { recover } from "./recovery.ts";
-import { PartitionSequence, type Producer } from "./sequencer.ts";
+import type { Producer } from "./sequencer.ts";
 import { groupByTopic, resultOf, type Sent } from "./sent.ts";
 
 /** Requests in flight to one broker (Java: `max.in.flight.requests.per.connection`). */
 const REQUESTS_IN_FLIGHT = 5;
 
-/** The first pause after a failed connection, and the longest, in milliseconds. */
-const RECONNECT_MS = 50;
-const RECONNECT_MAX_MS = 1_000;
-
 /** What the sender needs. */
-export interface SenderPorts extends SearchPorts {
+export interface SenderPorts {
+  readonly options: Options;
+  readonly cluster: Cluster;
+  readonly accumulator: Accumulator;
+  readonly search: LeaderSearch;
+  readonly clock: Clock;
+  /** The generation cannot go on. */
+  readonly onFault: (fault: Fault) => void;
   /** Batches with records of these pages have come back while nothing is being sent any more. */
   readonly onLanded: (pages: readonly PageDelivery[]) => void;
 }
@@ -45,9 +54,8 @@ export class Sender {
   readonly #limits: RequestLimits;
   readonly #codec: Codec;
   readonly #inFlightMax: number;
-  readonly #lanes = new Map<number, Lane>();
-  readonly #search: LeaderSearch;
-  #producer: Producer | undefined;
+  readonly #lanes: Lanes;
+  readonly #producers: ProducerIds;
   #order = 0;
   /** Whether the generation has ended: what comes back is not sent again. */
   #halted = false;
@@ -56,7 +64,6 @@ export class Sender {
   constructor(ports: SenderPorts, producer: Producer | undefined) {
     const { options } = ports;
     this.#ports = ports;
-    this.#producer = producer;
     this.#limits = {
       batchSize: options.batchSize,
       requestBytes: options.maxRequestBytes,
@@ -65,7 +72,11 @@ export class Sender {
     this.#codec = CODECS[options.compression];
     // Without answers there is no knowing what the broker has taken, so the socket must have taken one before the next.
     this.#inFlightMax = options.acks === 0 ? 1 : REQUESTS_IN_FLIGHT;
-    this.#search = new LeaderSearch(ports, () => this.#rerouteAll());
+    this.#lanes = new Lanes(ports, (lane) => this.#pump(lane));
+    this.#producers = new ProducerIds(
+      { ...ports, onRenewed: (queue) => this.#lanes.pumpOf(queue) },
+      producer,
+    );
   }
 
   /** Append a page's records and send what is full. `counts`: the number of partitions of each of its topics. */
@@ -75,53 +86,45 @@ export class Sender {
     try {
       this.#ports.accumulator.append(delivery, counts, {
         filled: (queue) => this.#route(queue),
-        closed: (queue) => this.#pumpNode(queue.node),
+        closed: (queue) => this.#lanes.pumpOf(queue),
       });
     } finally {
       this.#appending = false;
     }
-    for (const lane of this.#lanes.values()) this.#pump(lane);
+    this.#lanes.pumpAll();
+  }
+
+  /** The cluster has answered: partitions may have other leaders. */
+  reroute(): void {
+    this.#lanes.routeAll();
   }
 
   /** Send nothing more of what is waiting; what is in flight comes back by itself. */
   halt(): void {
     this.#halted = true;
-    this.#search.clear();
-    for (const lane of this.#lanes.values()) {
-      lane.active.clear();
-      lane.sleep();
-    }
+    this.#lanes.clear();
     for (const queue of this.#ports.accumulator.queues()) queue.clear();
   }
 
-  /** Stop all timers, for good. */
-  close(): void {
-    this.halt();
-    this.#search.close();
-  }
-
-  #pumpNode(node: number): void {
-    const lane = this.#lanes.get(node);
-    if (lane !== undefined) this.#pump(lane);
+  /** Put a queue that has something to send in the lane of its leader. */
+  #route(queue: PartitionQueue): void {
+    this.#producers.provide(queue);
+    this.#lanes.route(queue);
   }
 
   /** Send as much as may be sent to a broker now. */
   #pump(lane: Lane): void {
     if (lane.active.size === 0 || lane.inFlight >= this.#inFlightMax) return;
-    const { cluster, monotonicMs } = this.#ports;
+    const { clock, cluster } = this.#ports;
     const connection = cluster.connected(lane.node);
-    if (connection === undefined) return this.#open(lane);
+    if (connection === undefined) return this.#lanes.connect(lane);
     while (lane.inFlight < this.#inFlightMax) {
-      const nowMs = monotonicMs();
-      if (nowMs < lane.pausedUntilMs) return this.#wake(lane, lane.pausedUntilMs, nowMs);
+      if (this.#lanes.pause(lane)) return;
+      const nowMs = clock.monotonicMs();
       const { queues, wakeAtMs } = gather(lane.active, nowMs, this.#limits, this.#appending);
-      if (queues.length === 0) return this.#wake(lane, wakeAtMs, nowMs);
+      if (queues.length === 0) return this.#lanes.wake(lane, wakeAtMs, nowMs);
       this.#send(lane, connection, queues);
     }
-  }
-
-  #wake(lane: Lane, atMs: number, nowMs: number): void {
-    lane.wake(atMs, nowMs, () => this.#pump(lane));
   }
 
   #send(lane: Lane, connection: BrokerConnection, queues: readonly PartitionQueue[]): void {
@@ -157,7 +160,7 @@ export class Sender {
     }
     batch.attempts++;
     batch.order = ++this.#order;
-    queue.stalledSinceMs = undefined;
+    queue.unstall();
     queue.inFlight.push(batch);
     for (const page of batch.pages) page.inFlight++;
     return batch;
@@ -169,12 +172,13 @@ export class Sender {
     error: Error | null,
     answer: ProduceAnswer | undefined,
   ): void {
-    const nowMs = this.#ports.monotonicMs();
+    const nowMs = this.#ports.clock.monotonicMs();
     lane.inFlight--;
     if (answer !== undefined && answer.throttleMs > 0) lane.pausedUntilMs = nowMs + answer.throttleMs;
     for (const each of sent) this.#settleOne(each, error, answer, nowMs);
     if (this.#halted) this.#ports.onLanded(sent.flatMap(({ batch }) => batch.pages));
     this.#pump(lane);
+    for (const { queue } of sent) if (queue.node !== lane.node) this.#lanes.pumpOf(queue);
   }
 
   #settleOne(
@@ -204,101 +208,16 @@ export class Sender {
       });
     }
     if (queue.returned.length > 0 && queue.inFlight.length === 0) this.#recover(queue, nowMs);
-    else if (queue.waiting.length > 0) this.#lanes.get(queue.node)?.active.add(queue);
+    else if (queue.waiting.length > 0) this.#route(queue);
   }
 
   #recover(queue: PartitionQueue, nowMs: number): void {
-    const { accumulator, onFault, options, random } = this.#ports;
-    const { fault, newProducer, pauseMs, refresh } = recover(queue, { options, accumulator, nowMs, random });
+    const { accumulator, clock, onFault, options, search } = this.#ports;
+    const { fault, newProducer, pauseMs, refresh } = recover(queue, { options, accumulator, clock, nowMs });
     if (fault !== undefined) return onFault(fault);
     queue.retryAtMs = nowMs + pauseMs;
-    if (newProducer) this.#renewProducer(queue);
+    if (newProducer) this.#producers.renew(queue);
     if (queue.waiting.length > 0) this.#route(queue);
-    if (refresh) this.#search.ask(queue.topic);
-  }
-
-  /** Put a queue that has something to send in the lane of its leader, or look for one. */
-  #route(queue: PartitionQueue): void {
-    const node = this.#ports.cluster.leaderOf(queue.topic, queue.partition);
-    if (queue.node !== node) this.#lanes.get(queue.node)?.active.delete(queue);
-    queue.node = node;
-    if (this.#producer !== undefined) {
-      queue.sequence ??= new PartitionSequence(this.#producer);
-      if (queue.sequence.exhausted && queue.retryAtMs !== Infinity) this.#renewProducer(queue);
-    }
-    if (node < 0) {
-      queue.stalledSinceMs ??= this.#ports.monotonicMs();
-      this.#search.missing(queue);
-    } else {
-      this.#lane(node).active.add(queue);
-    }
-  }
-
-  #rerouteAll(): void {
-    for (const queue of this.#ports.accumulator.queues()) {
-      if (queue.waiting.length > 0) this.#route(queue);
-    }
-    for (const lane of this.#lanes.values()) this.#pump(lane);
-  }
-
-  #lane(node: number): Lane {
-    let lane = this.#lanes.get(node);
-    if (lane === undefined) {
-      lane = new Lane(node);
-      this.#lanes.set(node, lane);
-    }
-    return lane;
-  }
-
-  /** Connect to a lane's broker, then pump. */
-  #open(lane: Lane): void {
-    const { cluster, monotonicMs } = this.#ports;
-    const nowMs = monotonicMs();
-    if (lane.opening) return;
-    if (nowMs < lane.pausedUntilMs) return this.#wake(lane, lane.pausedUntilMs, nowMs);
-    lane.opening = true;
-    cluster.connect(lane.node).then(
-      () => {
-        lane.opening = false;
-        lane.failures = 0;
-        this.#pump(lane);
-      },
-      (error: unknown) => {
-        lane.opening = false;
-        this.#unreachable(lane, error);
-      },
-    );
-  }
-
-  #unreachable(lane: Lane, error: unknown): void {
-    const { monotonicMs, onFault, random } = this.#ports;
-    const nowMs = monotonicMs();
-    if (!(error instanceof FaultError)) throw error;
-    if (this.#halted) return;
-    if (error.fault.kind !== "unavailable") return onFault(error.fault);
-    const pauseMs = Math.min(RECONNECT_MAX_MS, RECONNECT_MS * 2 ** lane.failures) * (0.8 + 0.4 * random());
-    lane.failures++;
-    lane.pausedUntilMs = nowMs + pauseMs;
-    for (const queue of lane.active) queue.stalledSinceMs ??= nowMs;
-    // The leader may have moved, or the broker may have another address now.
-    this.#search.failed(error.fault);
-    this.#wake(lane, lane.pausedUntilMs, nowMs);
-  }
-
-  /** Get another producer id for a partition; nothing of it is sent meanwhile. */
-  #renewProducer(queue: PartitionQueue): void {
-    queue.retryAtMs = Infinity;
-    this.#ports.cluster.initProducerId().then(
-      (producer) => {
-        this.#producer = producer;
-        queue.sequence?.adopt(producer);
-        queue.retryAtMs = 0;
-        this.#pumpNode(queue.node);
-      },
-      (error: unknown) => {
-        if (!(error instanceof FaultError)) throw error;
-        if (!this.#halted) this.#ports.onFault(error.fault);
-      },
-    );
+    if (refresh) search.ask(queue.topic);
   }
 }

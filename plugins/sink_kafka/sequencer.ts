@@ -79,6 +79,11 @@ export class PartitionSequence {
     return { producerId: this.#producer.id, producerEpoch: this.#producer.epoch, baseSequence };
   }
 
+  /** Another broker leads the partition now; whether it knows the producer shows when it acknowledges something. */
+  moved(): void {
+    this.#knownUntilMs = -Infinity;
+  }
+
   /** The broker acknowledged a batch. */
   acknowledged(nowMs: number): void {
     this.#knownUntilMs = nowMs + KNOWN_FOR_MS;

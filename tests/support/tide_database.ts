@@ -16,7 +16,6 @@
 import postgres from "postgres";
 import { CONTRACT_VERSION } from "../../plugins/sdk/mod.ts";
 import { REGISTRY } from "../../plugins/registry.ts";
-import * as kafka from "../../plugins/sink_kafka/manifest.ts";
 import { KERNEL_FIELDS, KERNEL_RULES } from "../../src/config/kernel_fields.ts";
 import { printInstall } from "../../src/pg/migrate.ts";
 import type { DescribedPlugin } from "../../src/pg/plugin_catalog.ts";
@@ -32,15 +31,7 @@ export const INSTALLED_PLUGINS: readonly DescribedPlugin[] = [
     fields: KERNEL_FIELDS,
     rules: KERNEL_RULES,
   },
-  ...REGISTRY.map(({ description }) => description).filter(({ name }) => name !== kafka.NAME),
-  {
-    kind: "sink",
-    name: kafka.NAME,
-    contract: CONTRACT_VERSION,
-    summary: kafka.SUMMARY,
-    fields: kafka.FIELDS,
-    rules: kafka.RULES,
-  },
+  ...REGISTRY.map(({ description }) => description),
 ];
 
 /** A database in which pg-tide is installed, by the superuser. */

@@ -12,10 +12,10 @@ const CLOCKS: Waivers = {
   "src/base/clock.ts setTimeout": "the clock itself",
   "src/host/plugin_source.ts AbortSignal.timeout":
     "bounds a download at start, before there is a pipeline to simulate",
-  "plugins/sink_kafka/lane.ts setTimeout":
-    "the SDK gives a Worker no clock; waits between attempts to connect",
-  "plugins/sink_kafka/leader_search.ts setTimeout":
-    "the SDK gives a Worker no clock; waits between questions to the cluster",
+  "plugins/sink_kafka/clock.ts Date.now": "the sink's own clock: the SDK gives a Worker none",
+  "plugins/sink_kafka/clock.ts performance": "the sink's own clock",
+  "plugins/sink_kafka/clock.ts Math.random": "the sink's own clock",
+  "plugins/sink_kafka/clock.ts setTimeout": "the sink's own clock",
 };
 
 const MACHINE: Waivers = {
@@ -25,6 +25,7 @@ const MACHINE: Waivers = {
   "src/config/interpolate.ts Deno.env": "MACHINE_PORTS, which the relay and `plugin test` pass in",
   "src/config/interpolate.ts Deno.readTextFile": "MACHINE_PORTS, which the relay and `plugin test` pass in",
   "src/config/interpolate.ts Deno.realPath": "MACHINE_PORTS, which the relay and `plugin test` pass in",
+  "plugins/sink_kafka/environment.ts process": "takes the environment away from the libraries",
   "plugins/sink_stdout/worker.ts Deno.stdout": "what this sink is for; it needs no permission",
 };
 
