@@ -87,6 +87,7 @@ function pipelineFactory(
   const policy = parsePluginPolicy(settings.pluginNet);
   const preparer = createPreparer({
     catalog: plugins.descriptions,
+    unusable: new Map(plugins.failures.map((failure) => [failure.name, failure.error.message])),
     policy: settings,
     ports: MACHINE_PORTS,
     onSecrets: (resolved) => secrets.add(resolved),

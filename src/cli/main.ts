@@ -6,6 +6,7 @@
 
 import { Command, CommanderError } from "commander";
 import { EXIT, messageOf, UserError } from "../base/errors.ts";
+import { nearestName } from "../base/nearest.ts";
 import { redactUrls } from "../config/redact.ts";
 import { addSettingOptions } from "./options.ts";
 import { install } from "./install.ts";
@@ -46,14 +47,17 @@ function commands(output: Output, end: (code: number) => void): Command {
     .configureOutput({
       writeOut: (text) => output.out(text.trimEnd()),
       writeErr: (text) => output.err(text.trimEnd()),
+      outputError: (text, write) => write(text.replace(/^error: /, "Error: ")),
     })
     .addHelpText("after", EXIT_HELP)
     .showHelpAfterError("Run pg-tide --help to see all commands and options.")
     .showSuggestionAfterError()
-    // Without this, a word that is no command would be taken as an argument of the relay.
-    .allowExcessArguments(false);
+    // A program with an action of its own takes a word that is no command for an argument.
+    .argument("[command]", "", refuseCommand)
+    .usage("[options] [command]")
+    .helpCommand(true);
 
-  addSettingOptions(program).action(async (_options, command: Command) => {
+  addSettingOptions(program).action(async (_word, _options, command: Command) => {
     end(await run(await loadSettings(command, output, ["postgresUrl"]), output));
   });
   addSettingOptions(program.command("run")).description("run the relay (the same as no command)")
@@ -100,6 +104,17 @@ function addPluginCommands(program: Command, output: Output, end: (code: number)
     .action(async (file: string, options: { set?: string }, command: Command) => {
       end(await pluginTest(await loadSettings(command, output, []), file, options, output));
     });
+}
+
+/** A word in place of a command, which is none. */
+function refuseCommand(word: string): never {
+  const nearest = nearestName(word, ["run", "install", "status", "plugin", "help"]);
+  const hint = nearest === null ? "" : ` Did you mean ${nearest}?`;
+  throw new UserError(`Cannot run ${JSON.stringify(word)}: there is no such command`, {
+    code: "COMMAND_UNKNOWN",
+    advice: `Run pg-tide --help to see all commands and options.${hint}`,
+    exitCode: EXIT.usage,
+  });
 }
 
 /** Tell a person what went wrong and what to do; returns the exit code. */

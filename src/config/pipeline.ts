@@ -31,8 +31,16 @@ export type ParsedPipeline =
   | { readonly config: PipelineConfig; readonly problems: readonly [] }
   | { readonly config: null; readonly problems: readonly Problem[] };
 
-/** Read a pipeline's configuration. */
-export function parsePipeline(raw: Json, catalog: PluginCatalog): ParsedPipeline {
+/**
+ * Read a pipeline's configuration.
+ *
+ * @param unusable why plugins that the operator gave are not in the catalog, by name
+ */
+export function parsePipeline(
+  raw: Json,
+  catalog: PluginCatalog,
+  unusable: ReadonlyMap<string, string> = new Map(),
+): ParsedPipeline {
   if (!isJsonObject(raw)) {
     return {
       config: null,
@@ -40,10 +48,15 @@ export function parsePipeline(raw: Json, catalog: PluginCatalog): ParsedPipeline
     };
   }
   const problems: Problem[] = [];
-  const sink = findPlugin("sink_type", raw["sink_type"], catalog, problems);
-  const format = isNative(raw["wire_format"])
-    ? null
-    : findPlugin("wire_format", raw["wire_format"], catalog, problems);
+  const find = (field: "sink_type" | "wire_format") => {
+    const plugin = findPlugin(field, raw[field], catalog);
+    if (plugin === null) {
+      problems.push({ field, message: absentPlugin(field, raw[field], catalog, unusable) });
+    }
+    return plugin;
+  };
+  const sink = find("sink_type");
+  const format = isNative(raw["wire_format"]) ? null : find("wire_format");
   // Without its plugins the other fields cannot be told from mistakes.
   if (sink === null || problems.length > 0) return { config: null, problems };
   const fields = composeFields({ specs: KERNEL_FIELDS, rules: KERNEL_RULES }, sink, format);
@@ -76,24 +89,28 @@ function isNative(name: Json | undefined): boolean {
   return name === undefined || name === null || name === NATIVE_FORMAT;
 }
 
-function findPlugin(
-  field: "sink_type" | "wire_format",
-  name: Json | undefined,
-  catalog: PluginCatalog,
-  problems: Problem[],
-): PluginDescription | null {
-  const kind = field === "sink_type" ? "sink" : "format";
-  const known = catalog.filter((plugin) => plugin.kind === kind);
-  const plugin = known.find((candidate) => candidate.name === name) ?? null;
-  if (plugin === null) problems.push({ field, message: unknownPlugin(field, name, known) });
-  return plugin;
+function findPlugin(field: string, name: Json | undefined, catalog: PluginCatalog): PluginDescription | null {
+  return pluginsFor(field, catalog).find((candidate) => candidate.name === name) ?? null;
 }
 
-function unknownPlugin(field: string, name: Json | undefined, known: PluginCatalog): string {
-  const names = [...(field === "wire_format" ? [NATIVE_FORMAT] : []), ...known.map((plugin) => plugin.name)];
+function pluginsFor(field: string, catalog: PluginCatalog): PluginCatalog {
+  const kind = field === "sink_type" ? "sink" : "format";
+  return catalog.filter((plugin) => plugin.kind === kind);
+}
+
+function absentPlugin(
+  field: string,
+  name: Json | undefined,
+  catalog: PluginCatalog,
+  unusable: ReadonlyMap<string, string>,
+): string {
+  const known = pluginsFor(field, catalog).map((plugin) => plugin.name);
+  const names = [...(field === "wire_format" ? [NATIVE_FORMAT] : []), ...known];
+  if (name === undefined || name === null) return `Cannot leave out ${field}: expected ${oneOf(names)}`;
+  const why = typeof name === "string" ? unusable.get(name) : undefined;
+  if (why !== undefined) return `Cannot use ${field}: ${why}`;
   const nearest = typeof name === "string" ? nearestName(name, names) : null;
   const hint = nearest === null ? "" : ` (did you mean "${nearest}"?)`;
-  if (name === undefined || name === null) return `Cannot leave out ${field}: expected ${oneOf(names)}`;
   const shown = JSON.stringify(name).slice(0, 100);
   return `Cannot use ${field}: this relay has no ${shown}${hint}, expected ${oneOf(names)}`;
 }

@@ -61,7 +61,9 @@ export function resolveSettings(sources: SettingSources): ResolvedSettings {
   const problems: Problem[] = [];
   const file = readFile(sources.fileText, problems);
   const values = new Map(SETTING_FIELDS.map((spec) => [spec.name, resolve(spec, sources, file, problems)]));
-  for (const name of sources.required ?? []) {
+  // A file that cannot be read may well set what seems to be missing.
+  const isFileRead = !problems.some(({ field }) => field === CONFIG_SETTING);
+  for (const name of isFileRead ? sources.required ?? [] : []) {
     const field = [...values.keys()].find((candidate) => camelCase(candidate) === name)!;
     if (values.get(field) === null && !problems.some((problem) => problem.field === field)) {
       const places = `${flagOf(field)}, ${variableOf(field)} or ${field} in the --config file`;

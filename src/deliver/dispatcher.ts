@@ -50,6 +50,8 @@ export class Dispatcher {
   #ended: Fault | null = null;
   /** Recoveries since a record was delivered last. */
   #recoveries = 0;
+  /** Whether the last state told is one of trouble: a sink that opens again and fails again has not recovered. */
+  #troubled = false;
   readonly #closed = new AbortController();
   #poke = new AbortController();
   #waiting: (() => void)[] = [];
@@ -129,10 +131,17 @@ export class Dispatcher {
     if (shipment.open === 0) this.#remove(shipment);
     // The plugin's side ends the generation after any failure, also of records that will not be tried again.
     if (shipment.open > 0 || answer.failed.length > 0) this.#endGeneration(answer);
+    else this.#sayRunning();
     this.#options.onSettled(delivered);
     if (this.#ended !== null && this.#inFlight === 0) this.#startRecovery();
     this.#pump();
     this.#changed();
+  }
+
+  #sayRunning(): void {
+    if (!this.#troubled || this.#ended !== null) return;
+    this.#troubled = false;
+    this.#options.onState({ state: "running" });
   }
 
   #remove(shipment: Shipment): void {
@@ -178,6 +187,7 @@ export class Dispatcher {
   async #recover(): Promise<void> {
     let fault: Fault | null = this.#ended;
     while (fault !== null) {
+      this.#troubled = true;
       this.#options.onState(stateOf(fault));
       await this.#backoff(fault);
       if (this.#closed.signal.aborted) return;
@@ -186,7 +196,7 @@ export class Dispatcher {
     }
     this.#ended = null;
     this.#generation++;
-    this.#options.onState({ state: "running" });
+    if (this.#queue.length === 0) this.#sayRunning();
     this.#pump();
     this.#changed();
   }

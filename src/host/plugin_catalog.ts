@@ -155,7 +155,8 @@ async function describe(
     host.terminate();
     return host.description;
   } catch (error) {
-    const advice = "The plugin must call defineSink or defineFormat at the top level of its module.";
+    const advice =
+      "Correct the plugin: its module must call defineSink or defineFormat at once, and not throw, exit or loop.";
     throw new UserError(messageOf(error), {
       code: "PLUGIN_START",
       advice,

@@ -59,7 +59,8 @@ const NO_TLS: Explanation = {
   code: "POSTGRES_TLS_FAILED",
   what: "no encrypted connection could be made",
   advice:
-    "Check sslmode in the URL. With verify-full the server's certificate must be trusted on this machine.",
+    "Check sslmode in the URL, and that the server has TLS switched on. With verify-full its certificate must be " +
+    "trusted on this machine.",
   exitCode: EXIT.usage,
 };
 
@@ -109,7 +110,8 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
 export function connectError(error: unknown, target: string): UserError {
   if (error instanceof UserError) return error;
   const code = errorCode(error);
-  const known = EXPLANATIONS[code];
+  // A server that has no TLS hangs up on it, for which the system's code is that of any hang-up.
+  const known = messageOf(error).includes("before secure TLS connection") ? NO_TLS : EXPLANATIONS[code];
   // A SQLSTATE; EPIPE and its like are the system's.
   const fromServer = /^(?!E)[0-9A-Z]{5}$/.test(code) ? `: ${messageOf(error)}` : "";
   if (known === undefined) {

@@ -88,7 +88,8 @@ export async function readStatus(db: Database): Promise<readonly PipelineStatus[
 function statusOf(row: StatusRow): PipelineStatus {
   const { name, outbox, group, sink_type } = row;
   const lag = { lag_messages: Number(row.lag_messages), lag_seconds: row.lag_seconds };
-  return { name, outbox, group, sink_type, ...stateOf(row), ...lag };
+  const { state, last_error } = stateOf(row);
+  return { name, outbox, group, sink_type, state, ...lag, last_error };
 }
 
 function stateOf(row: StatusRow): Pick<PipelineStatus, "state" | "last_error"> {

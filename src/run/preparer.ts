@@ -16,6 +16,8 @@ import type { OpenedPlugins, PipelineSpec, PluginUse, Prepared, Preparer } from 
 export interface PreparerOptions {
   /** The plugins that this relay knows. */
   readonly catalog: readonly PluginDescription[];
+  /** Why plugins that the operator gave cannot be used, by name. */
+  readonly unusable: ReadonlyMap<string, string>;
   readonly policy: InterpolationPolicy;
   readonly ports: InterpolationPorts;
   /** Told of every secret before it is used, so that no log line shows it. */
@@ -30,7 +32,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
 }
 
 async function prepare(spec: PipelineSpec, options: PreparerOptions): Promise<Prepared> {
-  const parsed = parsePipeline(spec.config, options.catalog);
+  const parsed = parsePipeline(spec.config, options.catalog, options.unusable);
   if (parsed.config === null) throw configurationError(parsed.problems);
   const { sink, format } = parsed.config;
   const resolved = await resolvePipeline(parsed.config, options.policy, options.ports);
@@ -81,13 +83,16 @@ function isIdentity(format: PluginDescription, fields: Readonly<Record<string, J
 }
 
 function configurationError(problems: readonly Problem[]): UserError {
-  const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
+  const all = problems.map(({ message }) => message).join("; ");
   return new UserError(
-    `Cannot use the configuration: ${count}. ${problems.map(({ message }) => message).join("; ")}`,
+    problems.length === 1
+      ? all
+      : `Cannot use the configuration: it has ${problems.length} problems, expected none. ${all}`,
     {
       code: "CONFIGURATION",
       advice:
-        "Correct it with tide.relay_set_outbox(…); the pipeline goes on by itself from its saved position.",
+        "Correct it with tide.relay_set_outbox(…), or give the relay what it lacks and start it again; the pipeline " +
+        "goes on by itself from its saved position.",
       exitCode: EXIT.usage,
       problems,
     },

@@ -98,6 +98,11 @@ Deno.test("parsePipeline() lists the plugins that it knows", () => {
   ]);
   assert.deepEqual(messages({}), ['Cannot leave out sink_type: expected "kafka" or "stdout"']);
   assert.match(messages({ sink_type: "debezium" }).join(), /this relay has no "debezium"/);
+  const unusable = new Map([["mine", 'Plugin "mine" failed: no luck']]);
+  assert.deepEqual(
+    parsePipeline({ sink_type: "mine" }, CATALOG, unusable).problems.map(({ message }) => message),
+    ['Cannot use sink_type: Plugin "mine" failed: no luck'],
+  );
   assert.deepEqual(messages([]), ["Cannot read the configuration: expected an object"]);
 });
 

@@ -19,6 +19,7 @@ Deno.test("resolveSettings() gives every default", () => {
     postgresUrl: null,
     config: null,
     relayName: null,
+    adopt: false,
     logLevel: "info",
     logFormat: "text",
     leaseMs: 10_000,
@@ -101,6 +102,11 @@ Deno.test("resolveSettings() refuses a file that is not a JSON object, without q
   }
 });
 
+Deno.test("resolveSettings() does not miss what a file that it cannot read may set", () => {
+  const { problems } = resolveSettings({ ...NOTHING, fileText: "{", required: ["postgresUrl"] });
+  assert.deepEqual(problems.map(({ field }) => field), ["config"]);
+});
+
 Deno.test("resolveSettings() notices a variable that is nearly one of ours", () => {
   const env = { PG_TIDE_LEASE_MSS: "1", PG_TIDE_SOMETHING_ELSE_ENTIRELY: "1" };
   assert.deepEqual(resolveSettings({ ...NOTHING, env }).notices, [
@@ -116,8 +122,8 @@ Deno.test("configPath() takes the flag before the environment", () => {
 
 Deno.test("addSettingOptions() shows every setting with its default and its variable", () => {
   const help = addSettingOptions(new Command()).helpInformation().replaceAll(/\s+/g, " ");
-  for (const { name, doc } of SETTING_FIELDS) {
-    assert.ok(help.includes(`--${name.replaceAll("_", "-")} <`), name);
+  for (const { name, type, doc } of SETTING_FIELDS) {
+    assert.ok(help.includes(`--${name.replaceAll("_", "-")} ${type === "boolean" ? "" : "<"}`), name);
     assert.ok(help.includes(`env PG_TIDE_${name.toUpperCase()}`), name);
     assert.ok(help.includes(doc.replaceAll(/\s+/g, " ")), name);
   }

@@ -108,6 +108,9 @@ Deno.test("Dispatcher after an outage gives the unfinished records again, in ord
     [4, 5],
     2,
   ]]);
+  assert.deepEqual(states, ["waiting"], "a sink that is open again has yet to deliver");
+  sink.given[2]!.answer(delivered(2));
+  await turn();
   assert.deepEqual(states, ["waiting", "running"]);
   dispatcher.close();
 });
@@ -127,7 +130,7 @@ Deno.test("Dispatcher waits out an outage without counting attempts or dead lett
 });
 
 Deno.test("Dispatcher dead-letters a record alone once its attempts are used up, and its neighbours go on", async () => {
-  const { clock, sink, letters, desk, dispatcher } = setup(2);
+  const { clock, sink, letters, states, desk, dispatcher } = setup(2);
   const shipment = shipmentOf([7, 8]);
   void dispatcher.offer(shipment);
   for (let attempt = 0; attempt < 2; attempt++) {
@@ -141,6 +144,7 @@ Deno.test("Dispatcher dead-letters a record alone once its attempts are used up,
   sink.given[2]!.answer(delivered(1));
   await dispatcher.drained();
   await desk.flush();
+  assert.deepEqual(states, ["waiting", "waiting", "running"]);
   assert.deepEqual(
     letters.map((
       { messageId, code, attempts, topic, recordKey },
@@ -150,6 +154,19 @@ Deno.test("Dispatcher dead-letters a record alone once its attempts are used up,
     ],
   );
   assert.equal(shipment.parts.progress.open, 0);
+});
+
+Deno.test("Dispatcher runs again when its last record went to the dead letters", async () => {
+  const { clock, sink, letters, states, dispatcher } = setup(1);
+  void dispatcher.offer(shipmentOf([7]));
+  await turn();
+  const answer = new AnswerBuilder(1);
+  answer.fail(0, "SHAKY", "not this time");
+  sink.given[0]!.answer(answer.build(unavailable("SHAKY", "not this time")));
+  await clock.run(clock.sleep(500));
+  await dispatcher.drained();
+  assert.equal(letters.length, 1);
+  assert.deepEqual(states, ["waiting", "running"]);
 });
 
 Deno.test("Dispatcher tries a blocked pipeline again slowly, and at once when poked", async () => {
@@ -162,6 +179,8 @@ Deno.test("Dispatcher tries a blocked pipeline again slowly, and at once when po
   dispatcher.poke();
   await turn();
   assert.equal(sink.recoveries.length, 1);
+  sink.given[1]!.answer(delivered(1));
+  await turn();
   assert.deepEqual(states, ["blocked", "running"]);
   dispatcher.close();
 });
