@@ -58,6 +58,7 @@ function lineColumn(view: Uint8Array, count: number): Column {
   const ranges = new Uint32Array(2 * count);
   let start = 0;
   for (let i = 0; i < count; i++) {
+    invariant(start <= bytes.length, "a page has a line for each message");
     const found = bytes.indexOf(NEWLINE, start);
     const end = found < 0 ? bytes.length : found;
     ranges[2 * i] = start;
@@ -107,30 +108,30 @@ function parseOps(letters: Uint8Array, count: number): Uint8Array<ArrayBuffer> {
 
 /** Whole numbers with commas between them. */
 function parseIntegers(view: Uint8Array, count: number): Float64Array<ArrayBuffer> {
-  const numbers = new Float64Array(count);
-  let at = 0;
-  for (let i = 0; i < count; i++) {
-    let end = view.indexOf(COMMA, at);
-    if (end < 0) end = view.length;
-    numbers[i] = parseInteger(view, at, end);
-    at = end + 1;
-  }
-  invariant(at === view.length + 1, "a page has a number for each message");
-  return numbers;
+  return parseList(view, count, parseInteger);
 }
 
 /** Seconds since 1970 with a fraction and commas between them, as milliseconds. */
 function parseTimes(view: Uint8Array, count: number): Float64Array<ArrayBuffer> {
-  const times = new Float64Array(count);
+  return parseList(view, count, parseTime);
+}
+
+function parseList(
+  view: Uint8Array,
+  count: number,
+  parse: (view: Uint8Array, start: number, end: number) => number,
+): Float64Array<ArrayBuffer> {
+  const numbers = new Float64Array(count);
   let at = 0;
   for (let i = 0; i < count; i++) {
+    invariant(at <= view.length, "a page has a number for each message");
     let end = view.indexOf(COMMA, at);
     if (end < 0) end = view.length;
-    times[i] = parseTime(view, at, end);
+    numbers[i] = parse(view, at, end);
     at = end + 1;
   }
-  invariant(at === view.length + 1, "a page has a time for each message");
-  return times;
+  invariant(at === view.length + 1, "a page has a number for each message");
+  return numbers;
 }
 
 function parseTime(view: Uint8Array, start: number, end: number): number {
@@ -140,20 +141,24 @@ function parseTime(view: Uint8Array, start: number, end: number): number {
   if (dot === end) return 1_000 * seconds;
   // Microseconds, whatever the number of digits: PostgreSQL keeps no more.
   let micros = 0;
-  for (let i = 1; i <= 6; i++) micros = 10 * micros + (dot + i < end ? view[dot + i]! - ZERO : 0);
+  for (let i = 1; i <= 6; i++) micros = 10 * micros + (dot + i < end ? digitAt(view, dot + i) : 0);
   // Before 1970 the fraction counts away from zero, like the seconds.
   return 1_000 * seconds + (view[start] === MINUS ? -micros : micros) / 1_000;
 }
 
 function parseInteger(view: Uint8Array, start: number, end: number): number {
   const negative = view[start] === MINUS;
+  const first = negative ? start + 1 : start;
+  invariant(first < end, "a number of a page has a digit");
   let value = 0;
-  for (let i = negative ? start + 1 : start; i < end; i++) {
-    const digit = view[i]! - ZERO;
-    invariant(digit >= 0 && digit <= 9, "a number of a page has digits only");
-    value = 10 * value + digit;
-  }
+  for (let i = first; i < end; i++) value = 10 * value + digitAt(view, i);
   return negative ? -value : value;
+}
+
+function digitAt(view: Uint8Array, at: number): number {
+  const digit = view[at]! - ZERO;
+  invariant(digit >= 0 && digit <= 9, "a number of a page has digits only");
+  return digit;
 }
 
 /** The driver's buffers are views into a shared one, and a page's are given away. */
