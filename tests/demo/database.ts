@@ -43,6 +43,9 @@ export async function givenDatabase(url: string, name: string): Promise<DemoData
   }
 }
 
+/** A connection that is not used any more is given back: servers have few. */
+const IDLE_SECONDS = 5;
+
 interface Role {
   readonly name: string;
   readonly may_create_database: boolean;
@@ -80,9 +83,11 @@ async function newSchemas(url: string, name: string, target: string, role: Role)
       2,
     );
   }
-  await once(url, (sql) => sql.unsafe(`CREATE SCHEMA ${name}`));
-  return new Place(url, `schemas tide and ${name} at ${target}`, { search_path: name }, async () => {
-    await once(url, (sql) => sql.unsafe(`DROP SCHEMA IF EXISTS ${name}, tide CASCADE`));
+  // PostgreSQL keeps schema names that start with pg_ for itself.
+  const schema = name.replace(/^pg_/, "");
+  await once(url, (sql) => sql.unsafe(`CREATE SCHEMA ${schema}`));
+  return new Place(url, `schemas tide and ${schema} at ${target}`, { search_path: schema }, async () => {
+    await once(url, (sql) => sql.unsafe(`DROP SCHEMA IF EXISTS ${schema}, tide CASCADE`));
   });
 }
 
@@ -117,7 +122,8 @@ class Place implements DemoDatabase {
 
   connect(max: number): postgres.Sql {
     const connection = { application_name: "pg-tide demo", ...this.#settings };
-    const client = postgres(this.url, { max, connection, fetch_types: false, onnotice: () => {} });
+    const quiet = { fetch_types: false, idle_timeout: IDLE_SECONDS, onnotice: () => {} };
+    const client = postgres(this.url, { max, connection, ...quiet });
     this.#clients.push(client);
     return client;
   }

@@ -60,7 +60,9 @@ export async function publishLoad(
     publishPatiently(publisher(`patient-${i + 1}`), keys, share.transactions, either)
   );
   const pace = new Pace(share.quickMessages, either);
-  const quick = namesOf("quick", QUICK).map((name) => publishQuickly(publisher(name), pace));
+  const quick = namesOf("quick", QUICK).map((name, i) =>
+    publishQuickly(publisher(name), pace, i * WAIT_EVERY / QUICK)
+  );
   // When one fails the others are stopped, and waited for: none works on behind whoever called.
   await Promise.allSettled([...patient, ...quick].map((work) => work.catch((error) => failed.abort(error))));
   failed.signal.throwIfAborted();
@@ -87,13 +89,13 @@ async function publishPatiently(
   }
 }
 
-/** Short transactions of one to seven messages, until all are published. */
-async function publishQuickly(publisher: Publisher, pace: Pace): Promise<void> {
-  for (let i = 1;; i++) {
+/** Short transactions of one to seven messages, until all are published. @param first differs, so that not all wait at once */
+async function publishQuickly(publisher: Publisher, pace: Pace, first: number): Promise<void> {
+  for (let i = first + 1;; i++) {
     const count = await pace.take(1 + Math.floor(Math.random() * 7));
     if (count === 0) return;
     const keys = pick(ACCOUNTS, count);
-    if (i % WAIT_EVERY === 0) keys[0] = REPORTS[i % PATIENT]![0]!;
+    if (i % WAIT_EVERY === 0) keys[0] = REPORTS[(i / WAIT_EVERY) % PATIENT]![0]!;
     if (i % ROLL_BACK_EVERY === 0) await publisher.transact({ keys, holdMs: 0, rollBack: true });
     await publisher.transact({ keys, holdMs: 0, rollBack: false });
   }

@@ -6,6 +6,7 @@
 
 // deno-lint-ignore-file no-console -- a command line program
 
+import process from "node:process";
 import { parseArguments } from "./arguments.ts";
 import { runDemo } from "./demo.ts";
 import { exitCodeOf, explain } from "./failure.ts";
@@ -21,7 +22,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const { options } = parsed;
   // kafkajs sets a timer to a negative time, harmlessly, and would print a warning.
-  Deno.env.set("NODE_NO_WARNINGS", "1");
+  process.removeAllListeners("warning");
   const screen = new Screen(options.json ? Deno.stderr : Deno.stdout);
   using interrupt = new Interrupt((signal) => screen.line(`${signal}: stopping and cleaning up`));
   try {

@@ -11,7 +11,7 @@ import { type Ledger, now } from "./ledger.ts";
 import { ACCOUNTS, publishLoad } from "./load.ts";
 import { OUTBOX, Publisher } from "./publisher.ts";
 import { LEASE_MS } from "./relay_process.ts";
-import { formatted, progressOf, type Stage, type Underway, untilDelivered } from "./stage.ts";
+import { formatted, progressOf, type Stage, Underway, untilDelivered } from "./stage.ts";
 
 const STEADY_PER_SECOND = 400;
 const STEADY_CONNECTIONS = 4;
@@ -41,12 +41,12 @@ export async function runSteady(
     (_, i) => work(new Publisher(database.connect(1), `steady-${i + 1}`, ledger, stage.signal)),
   );
   const publishing = Promise.all(publishers).then(() => {});
-  await untilDelivered(stage, { before, published: () => ledger.committed.length }, publishing);
+  await untilDelivered(stage, new Underway(before, () => ledger.committed.length, publishing));
 }
 
 /** What the crash hit. */
 export interface Crash {
-  /** Messages that were committed and not at the broker when the relay was killed. */
+  /** Messages that were committed when the relay was killed, and not at the broker when it was gone. */
   readonly inFlight: number;
 }
 
@@ -63,13 +63,12 @@ export async function runCrash(
       formatted(messages)
     } messages from 6 connections, some transactions long, some rolled back`,
   );
-  const underway = { before: await topics.count(topic), published: () => ledger.committed.length };
+  const before = await topics.count(topic);
   const publishing = publishLoad(messages, (max) => database.connect(max), "load", ledger, signal);
-  // Whoever awaits it comes later, and may never come.
-  publishing.catch(() => {});
-  const { published, arrived } = await untilInFlight(stage, underway, messages / 3, publishing);
-  await relay.kill();
-  const inFlight = published - (await topics.count(topic) - underway.before);
+  const underway = new Underway(before, () => ledger.committed.length, publishing);
+  await untilInFlight(stage, underway, messages);
+  const published = await relay.kill(() => underway.published);
+  const arrived = await topics.count(topic) - before;
   screen.line(
     `  SIGKILL to the relay: ${formatted(published)} published, ${formatted(arrived)} at the broker`,
   );
@@ -77,32 +76,21 @@ export async function runCrash(
   screen.line(
     `  A new relay runs; the pipeline is its own when the killed one's lease of ${LEASE_MS} ms is over`,
   );
-  await untilDelivered(stage, underway, publishing);
-  return { inFlight };
+  await untilDelivered(stage, underway);
+  return { inFlight: published - arrived };
 }
 
-/** Wait until enough has arrived and there is more that has not. */
-async function untilInFlight(
-  { topics, topic, screen, signal }: Stage,
-  { before, published }: Underway,
-  enough: number,
-  publishing: Promise<void>,
-): Promise<{ published: number; arrived: number }> {
-  let isPublishing = true;
-  publishing.finally(() => isPublishing = false).catch(() => {});
-  while (true) {
-    const arrived = await topics.count(topic) - before;
-    const committed = published();
-    screen.progress(progressOf(committed, arrived));
-    if (arrived >= enough && committed > arrived) return { published: committed, arrived };
-    if (!isPublishing) {
-      await publishing;
-      if (arrived >= committed) {
-        throw new Error("Cannot kill the relay in the middle: all has arrived already");
-      }
-    }
-    await pause(LOOK_FOR_KILL_MS, signal);
+/** Wait until a third has arrived, and so many more are on their way that a kill cannot miss all of them. */
+async function untilInFlight(stage: Stage, underway: Underway, messages: number): Promise<void> {
+  const many = Math.min(20, messages / 200);
+  while (await underway.isPublishing()) {
+    const arrived = await stage.topics.count(stage.topic) - underway.before;
+    const { published } = underway;
+    stage.screen.progress(progressOf(published, arrived));
+    if (arrived >= messages / 3 && published - arrived >= many) return;
+    await pause(LOOK_FOR_KILL_MS, stage.signal);
   }
+  throw new Error("Cannot kill the relay in the middle: it was never behind");
 }
 
 /** Stop the relay, publish, and start it again: how fast it delivers when it is behind. */
@@ -127,8 +115,7 @@ export async function runBacklog(
     ledger.commit(chunk, committedAt);
   }
   await relay.start();
-  const underway = { before, published: () => ledger.committed.length };
-  await untilDelivered(stage, underway, Promise.resolve());
+  await untilDelivered(stage, new Underway(before, () => ledger.committed.length, Promise.resolve()));
 }
 
 function backlogMessages(from: number, to: number) {

@@ -57,8 +57,9 @@ export class Publisher {
 
   /** Carry out a transaction. @throws when the signal is aborted, and rolls back */
   async transact({ keys, holdMs, rollBack }: TransactionPlan): Promise<void> {
-    // Sorted, so that two transactions never wait for each other.
-    const sorted = keys.toSorted();
+    // Sorted, so that two transactions never wait for each other; the keys that are held for long first, so that whoever
+    // waits for one holds nothing that others need.
+    const sorted = keys.toSorted().toReversed();
     const published: PublishedMessage[] = [];
     let commitSent = 0;
     try {

@@ -41,10 +41,17 @@ export class DemoRelay implements AsyncDisposable {
     await this.#process.ready();
   }
 
-  /** SIGKILL. Returns when the process is gone. */
-  async kill(): Promise<void> {
+  /**
+   * SIGKILL. Returns when the process is gone.
+   *
+   * @param look called when the signal has been sent; what it gives is returned
+   */
+  async kill<Sight>(look: () => Sight): Promise<Sight> {
+    await this.#process?.signal("SIGKILL");
+    const sight = look();
     await this.#process?.kill();
     await this.#forget();
+    return sight;
   }
 
   /** SIGTERM. @throws Error with its log when it does not end well */

@@ -33,11 +33,34 @@ export function formatted(count: number): string {
 }
 
 /** Messages on their way. */
-export interface Underway {
+export class Underway {
   /** Records of the topic before the first of them. */
   readonly before: number;
-  /** How many have been committed by now. */
-  readonly published: () => number;
+  readonly #published: () => number;
+  readonly #publishing: Promise<void>;
+  #isPublishing = true;
+
+  /**
+   * @param published how many have been committed by now
+   * @param publishing ends when all are; its failure is kept for {@link Underway.isPublishing}
+   */
+  constructor(before: number, published: () => number, publishing: Promise<void>) {
+    this.before = before;
+    this.#published = published;
+    this.#publishing = publishing;
+    const end = () => void (this.#isPublishing = false);
+    publishing.then(end, end);
+  }
+
+  get published(): number {
+    return this.#published();
+  }
+
+  /** Whether more will be committed. @throws what publishers have thrown */
+  async isPublishing(): Promise<boolean> {
+    if (!this.#isPublishing) await this.#publishing;
+    return this.#isPublishing;
+  }
 }
 
 /** One line about messages on their way. */
@@ -63,27 +86,19 @@ export async function untilRunning({ relay, pipeline, signal }: Stage): Promise<
 /**
  * Show the progress until pg-tide itself says that it has delivered everything; or until it does not go on, which the
  * verdict will show.
- *
- * @param publishing ends when all is committed
  */
-export async function untilDelivered(
-  stage: Stage,
-  { before, published }: Underway,
-  publishing: Promise<void>,
-): Promise<void> {
-  let isPublishing = true;
-  const published$ = publishing.finally(() => isPublishing = false);
+export async function untilDelivered(stage: Stage, underway: Underway): Promise<void> {
   let arrived = -1;
   let since = performance.now();
   while (true) {
-    const now = await stage.topics.count(stage.topic) - before;
-    if (now !== arrived) since = performance.now();
-    arrived = now;
-    stage.screen.progress(progressOf(published(), arrived));
+    const isPublishing = await underway.isPublishing();
+    const count = await stage.topics.count(stage.topic) - underway.before;
+    if (count !== arrived) since = performance.now();
+    arrived = count;
+    stage.screen.progress(progressOf(underway.published, arrived));
     if (!isPublishing) {
-      await published$;
       const idleMs = performance.now() - since;
-      const mayBeDone = arrived >= published() || idleMs > ASK_AFTER_MS;
+      const mayBeDone = arrived >= underway.published || idleMs > ASK_AFTER_MS;
       if (mayBeDone && await isDone(stage)) return;
       if (idleMs > GIVE_UP_AFTER_MS) return await sayWhyNot(stage);
     }
