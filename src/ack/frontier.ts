@@ -6,14 +6,14 @@
 
 import { invariant } from "../base/invariant.ts";
 import { isBefore, type Position } from "../record/position.ts";
-import type { PageProgress } from "../record/progress.ts";
+import type { Stretch } from "../record/progress.ts";
 
 /**
  * The end of the contiguous prefix of final messages over all pages, in reading order. It only ever moves forward, and
  * never past a message that is not final.
  */
 export class Frontier {
-  readonly #pages: PageProgress[] = [];
+  readonly #pages: Stretch[] = [];
   #head = 0;
   #position: Position | null = null;
 
@@ -27,8 +27,8 @@ export class Frontier {
     return this.#pages.length - this.#head;
   }
 
-  /** Follow a page. Pages are admitted in reading order. */
-  admit(page: PageProgress): void {
+  /** Follow a page, or the end of a window, in reading order. */
+  admit(page: Stretch): void {
     this.#pages.push(page);
   }
 

@@ -13,6 +13,9 @@
  * in bytes), the upper mark becomes the next window's lower one. A transaction that stays open delays only its own messages: they
  * are stragglers of the window in which it commits. Nothing is held back, nothing is read twice.
  *
+ * Before the reader rests it says that the last window with messages has ended. The saved position then stands behind that
+ * window, also when its last message was a straggler: rotation can tell that everything up to there was delivered.
+ *
  * Marks, windows and pages live as long as the database connection that gave them: after a reconnect the reader starts
  * again from the saved position.
  *

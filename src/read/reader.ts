@@ -22,6 +22,15 @@ export interface ReadPage {
   readonly phase: Phase;
 }
 
+/**
+ * All pages of a window were handed out. Given before the reader rests, for a window that held any: the position can then
+ * stand behind the window rather than behind its last message, which may be a straggler in the middle of it.
+ */
+export interface ReadEnd {
+  readonly page: null;
+  readonly window: Window;
+}
+
 /** What a reader needs. */
 export interface ReaderOptions {
   readonly source: PageSource;
@@ -38,11 +47,13 @@ export class Reader {
   readonly #clock: Clock;
   readonly #pollIntervalMs: number;
   readonly #limit: PageLimit;
-  readonly #pages = new BoundedQueue<ReadPage>(LIMITS.pagesAhead);
+  readonly #pages = new BoundedQueue<ReadPage | ReadEnd>(LIMITS.pagesAhead);
   readonly #stop = new AbortController();
   #lower: Mark;
   #number: number;
   #resume: Position | null;
+  /** Where the last page ended, until the end of its window was handed out. */
+  #last: Position | null;
   #running: Promise<void> | null = null;
 
   constructor(options: ReaderOptions) {
@@ -51,6 +62,7 @@ export class Reader {
     this.#pollIntervalMs = options.pollIntervalMs;
     this.#limit = options.limit ?? { rows: LIMITS.pageRows, bytes: LIMITS.pageBytes };
     this.#resume = "position" in options.start ? options.start.position : null;
+    this.#last = this.#resume;
     this.#lower = "position" in options.start ? options.start.position.window.lower : options.start.lower;
     this.#number = "position" in options.start ? options.start.position.window.number : 0;
   }
@@ -61,11 +73,11 @@ export class Reader {
   }
 
   /**
-   * The next page; `undefined` after {@link Reader.stop}.
+   * The next page, or the end of a window; `undefined` after {@link Reader.stop}.
    *
    * @throws {SourceError} when the database does not answer
    */
-  next(): Promise<ReadPage | undefined> {
+  next(): Promise<ReadPage | ReadEnd | undefined> {
     return this.#pages.take();
   }
 
@@ -80,6 +92,7 @@ export class Reader {
     if (this.#resume !== null) {
       await this.#readWindow(this.#resume.window, this.#resume.phase, this.#resume.lastId);
       this.#advance(this.#resume.window);
+      await this.#handOutEnd();
     }
     const idle = new IdleTimer(this.#clock, this.#pollIntervalMs);
     while (!this.#stopped) {
@@ -87,6 +100,7 @@ export class Reader {
       const found = await this.#poll();
       if (found > 0) idle.reset();
       if (found >= this.#limit.rows) continue;
+      await this.#handOutEnd();
       if (found > 0) await this.#pause(LIMITS.pollMinMs - (this.#clock.monotonic() - startedMs));
       else await this.#rest(idle);
     }
@@ -130,11 +144,21 @@ export class Reader {
       if (page === null) break;
       lastId = page.ids[page.count - 1]!;
       found += page.count;
+      this.#last = { window, phase, lastId };
       if (!await this.#pages.push({ page, window, phase })) break;
       // Nothing can lie above the last id drawn, so the query that would say so is saved.
       if (phase === "run" && lastId >= window.upper.topId) break;
     }
     return found;
+  }
+
+  /** Say that the last window with pages has been read to its end, unless its last page says so. */
+  async #handOutEnd(): Promise<void> {
+    const last = this.#last;
+    if (last === null || this.#stopped) return;
+    this.#last = null;
+    const { window, phase, lastId } = last;
+    if (phase === "stragglers" || lastId < window.upper.topId) await this.#pages.push({ page: null, window });
   }
 
   /** Nothing was found: wait a little longer each time, and have publishers wake us once it has been quiet. */

@@ -1,5 +1,5 @@
 /**
- * Which messages of a page are final.
+ * Which messages of what was read are final.
  *
  * @module
  */
@@ -7,13 +7,27 @@
 import { invariant } from "../base/invariant.ts";
 import type { Phase, Position, Window } from "./position.ts";
 
+/** A part of what was read, in reading order, as the frontier passes over it. */
+export interface Stretch {
+  /** Messages that are not final. */
+  readonly open: number;
+  /** Where its contiguous prefix of final messages ends, or `null` when its first message is not final. */
+  frontier(): Position | null;
+}
+
+/** Behind the last page of a window: whoever has passed all of its pages has passed the window. */
+export function windowEnd(window: Window): Stretch {
+  const position: Position = { window, phase: "run", lastId: window.upper.topId };
+  return { open: 0, frontier: () => position };
+}
+
 /**
  * The outcome of a page's messages, one by one.
  *
  * A message is final when nothing of it is pending any more: no record on its way to the sink, no dead letter on its way
  * to the database.
  */
-export class PageProgress {
+export class PageProgress implements Stretch {
   readonly window: Window;
   readonly phase: Phase;
   readonly #ids: Float64Array;

@@ -22,7 +22,8 @@ import type { Format } from "../encode/mod.ts";
 import { nativeRecords } from "../encode/native.ts";
 import { PageEncoder } from "../encode/page_encoder.ts";
 import type { DeadLetterStore, Stage } from "../record/dead_letter.ts";
-import { PageProgress } from "../record/progress.ts";
+import type { Window } from "../record/position.ts";
+import { PageProgress, windowEnd } from "../record/progress.ts";
 import type { RowRejection } from "../record/rejection.ts";
 import type { DeliveryState } from "../record/state.ts";
 import type { PageSource } from "../read/mod.ts";
@@ -160,8 +161,15 @@ export class Session {
     for (;;) {
       const read = await this.#reader.next();
       if (read === undefined) return;
-      await this.#process(read);
+      if (read.page !== null) await this.#process(read);
+      else this.#pass(read.window);
     }
+  }
+
+  /** Everything of a window is under way or final. */
+  #pass(window: Window): void {
+    this.#frontier.admit(windowEnd(window));
+    this.#settled(0);
   }
 
   async #process({ page, window, phase }: ReadPage): Promise<void> {

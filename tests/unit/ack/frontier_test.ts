@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { Frontier } from "../../../src/ack/frontier.ts";
 import { InvariantError } from "../../../src/base/invariant.ts";
 import { isBefore, type Position } from "../../../src/record/position.ts";
-import { PageProgress } from "../../../src/record/progress.ts";
+import { PageProgress, windowEnd } from "../../../src/record/progress.ts";
 import { windowOf } from "../../support/pages.ts";
 
 Deno.test("Frontier does not pass a page whose first message is not final", () => {
@@ -39,6 +39,36 @@ Deno.test("Frontier moves from stragglers to the run although ids fall", () => {
   run.settle(0);
   assert.equal(frontier.advance(), true);
   assert.deepEqual([frontier.position?.phase, frontier.position?.lastId], ["run", 101]);
+});
+
+Deno.test("Frontier passes the end of a window when everything before it is final", () => {
+  const frontier = new Frontier();
+  const window = windowOf(2, 100, 120);
+  const stragglers = new PageProgress(Float64Array.of(90, 95), window, "stragglers");
+  frontier.admit(stragglers);
+  frontier.admit(windowEnd(window));
+  stragglers.settle(1);
+  assert.equal(frontier.advance(), false);
+  stragglers.settle(0);
+  assert.equal(frontier.advance(), true);
+  assert.deepEqual(frontier.position, { window, phase: "run", lastId: 120 });
+  assert.equal(frontier.openPages, 0);
+  const next = new PageProgress(Float64Array.of(110), windowOf(3, 120, 130), "stragglers");
+  frontier.admit(next);
+  next.settle(0);
+  assert.equal(frontier.advance(), true);
+  assert.deepEqual([frontier.position?.window.number, frontier.position?.lastId], [3, 110]);
+});
+
+Deno.test("Frontier takes the end of a window that was reached already for no move", () => {
+  const frontier = new Frontier();
+  const window = windowOf(2, 100, 120);
+  const page = new PageProgress(Float64Array.of(120), window, "run");
+  frontier.admit(page);
+  page.settle(0);
+  assert.equal(frontier.advance(), true);
+  frontier.admit(windowEnd(window));
+  assert.equal(frontier.advance(), false);
 });
 
 Deno.test("Frontier stops on pages that were admitted out of order", () => {
