@@ -20,7 +20,8 @@ export class MissingToolError extends Error {
 const INSTALL: Readonly<Record<string, string>> = {
   npm: "Install Node.js 20 or newer, which brings npm: apt-get install nodejs npm, or brew install node",
   npx: "Install Node.js 20 or newer, which brings npx: apt-get install nodejs npm, or brew install node",
-  java: "Install a Java 17 runtime: apt-get install openjdk-17-jre-headless, or brew install openjdk@17",
+  java:
+    "Install Java 17 or newer, and Maven: apt-get install openjdk-17-jre-headless maven, or brew install openjdk@17 maven",
   mvn: "Install Maven: apt-get install maven, or brew install maven",
   tar: "Install tar: apt-get install tar",
 };

@@ -42,11 +42,11 @@ Deno.test("requireTool() tells everybody but root what to type", async () => {
   const said = await requireJava({ "apt-get": "echo called >&2" }, 1000);
   assert.match(
     said,
-    /^Cannot run java: it is not installed\n.*apt-get install openjdk-17-jre-headless, or brew/,
+    /^Cannot run java: it is not installed\n.*apt-get install openjdk-17-jre-headless maven, or brew/,
   );
   assert.doesNotMatch(said, /called/);
   const old = await requireJava({ java: java("11.0.2") }, 1000);
-  assert.match(old, /java is openjdk version "11.0.2", expected 17 or newer\n.*Install a Java 17 runtime/);
+  assert.match(old, /java is openjdk version "11.0.2", expected 17 or newer\n.*Install Java 17 or newer/);
 });
 
 Deno.test("requireTool() installs on Debian as root, and takes the package that the release has", async () => {
@@ -61,5 +61,5 @@ Deno.test("requireTool() installs on Debian as root, and takes the package that 
 
 Deno.test("requireTool() says what apt-get said when that did not help", async () => {
   const said = await requireJava({ "apt-get": aptWith("another", "17") });
-  assert.match(said, /could not install it:\n\s*E: Unable to locate package\n.*Install a Java 17 runtime/);
+  assert.match(said, /could not install it:\n\s*E: Unable to locate package\n.*Install Java 17 or newer/);
 });
