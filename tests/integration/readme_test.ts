@@ -35,13 +35,9 @@ async function recordsOf({ kafka }: ReadmeStage, topic: string, count: number) {
   return (await readTopic(kafka.brokers, topic)).map(textOf);
 }
 
-Deno.test("the README's commands can be run from source", async () => {
-  await using stage = await ReadmeStage.open();
-  assert.match(await stage.command("from-source"), /^Usage: pg-tide/);
-});
-
 Deno.test("the README's complete example delivers its message, and its operations work", async () => {
   await using stage = await ReadmeStage.open();
+  assert.match(await stage.command("from-source"), /^Usage: pg-tide/);
   await install(stage);
   const topic = await stage.createTopic("order-events");
   await stage.sql("publish");
@@ -120,7 +116,7 @@ Deno.test("the README's configurations are accepted, and do what it says", async
   const [record] = await recordsOf(stage, topic, 1);
   const { payload, outbox, op } = JSON.parse(record!.value!);
   assert.deepEqual({ payload, outbox, op }, {
-    payload: { id: "ord-12345", customer: "cust-789", total: 99.99 },
+    payload: { id: "ord-12345", customer: "cust-789", region: null, total: 99.99 },
     outbox: "orders",
     op: "insert",
   });

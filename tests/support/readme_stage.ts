@@ -99,8 +99,8 @@ export class ReadmeStage implements AsyncDisposable {
   /** Run other SQL. @returns the rows of its last statement */
   async query(statements: string): Promise<Rows> {
     const results = await this.#sql.unsafe(statements).simple() as unknown as Rows | readonly Rows[];
-    const last = Array.isArray(results.at(-1)) ? results.at(-1) : results;
-    return last as Rows;
+    const last = (Array.isArray(results.at(-1)) ? results.at(-1) : results) as Rows;
+    return last.map((row) => ({ ...row }));
   }
 
   /** Run a block of commands to its end. @returns what it printed @throws Error when it fails */
@@ -116,7 +116,7 @@ export class ReadmeStage implements AsyncDisposable {
 
   /** Start the relay by a block of one command, and wait until it runs. */
   async relay(name: string, env: Readonly<Record<string, string>> = {}): Promise<RelayProcess> {
-    const script = `cd ${quoted([this.folder])} && ${await this.text(name)}`;
+    const script = `cd ${quoted([this.folder])} && exec ${await this.text(name)}`;
     const relay = await RelayProcess.start(["sh", "-c"], [script], { env: { ...this.#env, ...env } });
     await relay.ready();
     return relay;
