@@ -3,8 +3,9 @@
 -- Columns with names of relations or functions hold numbers or text, never `oid` or `regproc`: those do not survive a
 -- dump and keep pg_upgrade from running.
 
--- What applications publish to. The relay never updates this table: each publish reads its row, and dead versions
--- under a long-running transaction would slow all publishers down. Only configuration and the slot pointer live here.
+-- What applications publish to. Publishing reads no table: these settings stand as constants in the outbox's own functions,
+-- which are made anew when one changes, and the slot that is written to in a sequence. A table's row would cost more, and its
+-- dead versions under a long-running transaction would slow all publishers down.
 CREATE TABLE tide.outbox (
   number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   -- NULL once the outbox is dropped and only its tables remain to be removed.
@@ -15,10 +16,16 @@ CREATE TABLE tide.outbox (
   wakeup text NOT NULL CHECK (wakeup IN ('auto', 'notify', 'poll')),
   max_message_bytes integer NOT NULL CHECK (max_message_bytes BETWEEN 1 AND 536870912),
   enabled boolean NOT NULL DEFAULT true,
-  -- The slot (partition) that is written to; see `tide.outbox_rotate`.
-  slot smallint NOT NULL DEFAULT 0 CHECK (slot BETWEEN 0 AND 3),
   created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
-) WITH (fillfactor = 50);
+);
+
+-- Changed whenever an outbox is made or dropped. Two such changes at once wait for each other here, and one whose snapshot
+-- is too old fails: `tide.outbox_publish` is written anew from all outboxes, and must miss none.
+CREATE TABLE tide.directory (
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  changes bigint NOT NULL
+) WITH (fillfactor = 20);
+INSERT INTO tide.directory (changes) VALUES (0);
 
 -- Which outbox goes where, for which consumer group.
 CREATE TABLE tide.pipeline (

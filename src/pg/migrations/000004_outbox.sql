@@ -1,7 +1,7 @@
 -- Outboxes: make, enable, disable, drop, list.
 
 -- One advisory transaction lock per outbox for everything that changes its tables or groups. Locks are always taken in
--- this order: this one, pipelines, slots.
+-- this order: this one, functions, directory, pipelines, slots.
 CREATE FUNCTION tide.lock_outbox(p_number integer) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
@@ -46,6 +46,7 @@ BEGIN
   END IF;
   PERFORM tide.create_message_table(v_number);
   PERFORM tide.create_outbox_functions(v_number);
+  PERFORM tide.create_dispatcher();
 END
 $body$;
 
@@ -77,8 +78,9 @@ BEGIN
 END
 $body$;
 
--- The table of an outbox, in four slots that are emptied whole, and its two sequences. Slots are insert-only: autovacuum has nothing
--- to do there (but for wraparound, which comes anyway), and would hold the lock that rotation wants.
+-- The table of an outbox, in four slots that are emptied whole, and its sequences: ids, the slot that is written to, and until when
+-- relays want to be notified (milliseconds since 1970). Slots are insert-only: autovacuum has nothing to do there (but for
+-- wraparound, which comes anyway), and would hold the lock that rotation wants.
 CREATE FUNCTION tide.create_message_table(p_number integer) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
@@ -92,7 +94,9 @@ BEGIN
   EXECUTE format('CREATE INDEX ON tide.message_%s (id)', p_number);
   EXECUTE format('CREATE INDEX ON tide.message_%s (xid, id)', p_number);
   EXECUTE format('CREATE SEQUENCE tide.id_%s MAXVALUE 9007199254740991', p_number);
+  EXECUTE format('CREATE SEQUENCE tide.slot_%s MINVALUE 0 MAXVALUE 3', p_number);
   EXECUTE format('CREATE SEQUENCE tide.wait_%s', p_number);
+  PERFORM setval(format('tide.slot_%s', p_number)::regclass, 0);
 END
 $body$;
 
@@ -104,6 +108,7 @@ BEGIN
   PERFORM tide.create_publish_functions(p_number);
   PERFORM tide.create_read_functions(p_number);
   PERFORM tide.create_lag_function(p_number);
+  PERFORM tide.create_status_function(p_number);
   PERFORM tide.create_pipeline_function(p_number);
   PERFORM tide.grant_new_outbox(p_number);
 END
@@ -112,25 +117,34 @@ $body$;
 -- Let an outbox take messages again.
 CREATE FUNCTION tide.outbox_enable(p_name text) RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $body$
-DECLARE
-  v_number integer := tide.outbox_number('enable an outbox', p_name);
 BEGIN
-  UPDATE tide.outbox SET enabled = true WHERE number = v_number AND NOT enabled;
+  PERFORM tide.switch_outbox(tide.outbox_number('enable an outbox', p_name), true);
 END
 $body$;
 
--- Refuse new messages with an error. What is published already is still delivered.
+-- Refuse new messages with an error, at the latest in transactions that begin afterwards. What is published already is still delivered.
 CREATE FUNCTION tide.outbox_disable(p_name text) RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $body$
-DECLARE
-  v_number integer := tide.outbox_number('disable an outbox', p_name);
 BEGIN
-  UPDATE tide.outbox SET enabled = false WHERE number = v_number AND enabled;
+  PERFORM tide.switch_outbox(tide.outbox_number('disable an outbox', p_name), false);
+END
+$body$;
+
+CREATE FUNCTION tide.switch_outbox(p_number integer, p_enabled boolean) RETURNS void LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp AS $body$
+BEGIN
+  PERFORM tide.lock_outbox(p_number);
+  PERFORM tide.lock_functions();
+  UPDATE tide.outbox SET enabled = p_enabled WHERE number = p_number AND name IS NOT NULL;
+  IF FOUND THEN
+    PERFORM tide.create_publish_functions(p_number);
+  END IF;
 END
 $body$;
 
 -- Drop an outbox with all its messages. Its pipelines must be deleted first. The name is free at once, and nobody can publish any
--- more; the tables go as soon as no transaction holds them, here or in the next `tide.outbox_rotate`. Never waits for a lock.
+-- more; the tables go as soon as no transaction holds them, here or in the next `tide.outbox_rotate`. Never waits for publishers or
+-- relays.
 CREATE FUNCTION tide.outbox_drop(p_name text) RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
@@ -146,6 +160,7 @@ BEGIN
       HINT = 'Delete them first with tide.relay_delete(pipeline).';
   END IF;
   UPDATE tide.outbox SET name = NULL, enabled = false WHERE number = v_number;
+  PERFORM tide.create_dispatcher();
   PERFORM tide.revoke_outbox(v_number);
   PERFORM tide.remove_dropped(v_number);
 END
@@ -163,7 +178,7 @@ BEGIN
     RETURN false;
   END;
   EXECUTE format('DROP TABLE tide.message_%s', p_number);
-  EXECUTE format('DROP SEQUENCE tide.id_%1$s, tide.wait_%1$s', p_number);
+  EXECUTE format('DROP SEQUENCE tide.id_%1$s, tide.slot_%1$s, tide.wait_%1$s', p_number);
   FOR v_function IN SELECT f.oid::regprocedure FROM tide.outbox_functions(p_number) f LOOP
     EXECUTE format('DROP FUNCTION %s', v_function);
   END LOOP;
@@ -177,7 +192,7 @@ CREATE FUNCTION tide.outbox_functions(p_number integer) RETURNS TABLE (oid oid, 
 SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
   RETURN QUERY SELECT p.oid, p.proname::text FROM pg_proc p
-  WHERE p.pronamespace = 'tide'::regnamespace AND p.proname ~ ('^(publish|publish_many|read_run|read_stragglers|lag|pipeline)_'
+  WHERE p.pronamespace = 'tide'::regnamespace AND p.proname ~ ('^(publish|publish_many|read_run|read_stragglers|lag|status|pipeline)_'
     || p_number || '$');
 END
 $body$;

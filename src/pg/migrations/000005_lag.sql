@@ -1,51 +1,5 @@
 -- How far pipelines are behind, at a bounded cost.
 
--- `tide.lag_<number>` counts the messages that are committed and not behind a position, exactly up to p_cap. Beyond that it
--- answers p_cap and `exact` is false. `oldest` is when the first of them was published.
-CREATE FUNCTION tide.create_lag_function(p_number integer) RETURNS void LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp AS $create$
-BEGIN
-  EXECUTE replace($template$
-CREATE OR REPLACE FUNCTION tide.lag_<n>(
-  p_lower pg_snapshot, p_lower_top bigint, p_lower_next xid8, p_upper pg_snapshot, p_upper_next xid8,
-  p_phase text, p_last_id bigint, p_cap integer, OUT messages bigint, OUT exact boolean, OUT oldest timestamptz
-) LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off SET max_parallel_workers_per_gather = 0
-SET plan_cache_mode = force_generic_plan AS $body$
-DECLARE
-  v_run_after bigint := CASE p_phase WHEN 'run' THEN p_last_id ELSE greatest(p_lower_top, p_last_id) END;
-  v_first bigint;
-BEGIN
-  SELECT count(*), min(u.id) INTO messages, v_first FROM (
-    SELECT s.id FROM (
-      -- Stragglers of the window that were not reached.
-      SELECT m.id FROM tide.message_<n> m WHERE p_phase = 'stragglers'
-        AND m.xid = ANY (ARRAY(SELECT pg_snapshot_xip(p_lower))) AND m.id + 0 > p_last_id AND m.id + 0 <= p_lower_top
-      UNION ALL
-      SELECT m.id FROM tide.message_<n> m WHERE p_phase = 'stragglers'
-        AND m.xid >= pg_snapshot_xmax(p_lower) AND m.xid < p_lower_next AND m.id + 0 > p_last_id AND m.id + 0 <= p_lower_top
-      UNION ALL
-      -- Messages that committed after the upper mark with an id that was passed already: the next window's stragglers.
-      SELECT m.id FROM tide.message_<n> m
-      WHERE m.xid = ANY (ARRAY(SELECT pg_snapshot_xip(p_upper))) AND m.id + 0 <= p_last_id
-      UNION ALL
-      SELECT m.id FROM tide.message_<n> m
-      WHERE m.xid >= pg_snapshot_xmax(p_upper) AND m.xid < p_upper_next AND m.id + 0 <= p_last_id
-      UNION ALL
-      -- What the window's run still has, and everything published since.
-      (SELECT m.id FROM tide.message_<n> m WHERE m.id > v_run_after AND NOT pg_visible_in_snapshot(m.xid, p_lower)
-        ORDER BY m.id LIMIT p_cap + 1)
-    ) s LIMIT p_cap + 1
-  ) u;
-  exact := messages <= p_cap;
-  messages := least(messages, p_cap);
-  SELECT m.created_at INTO oldest FROM tide.message_<n> m WHERE m.id = v_first;
-END
-$body$;
-REVOKE ALL ON FUNCTION tide.lag_<n> FROM PUBLIC;$template$, '<n>', p_number::text);
-END
-$create$;
-
 -- A pipeline's newest saved position, with its window. `window_number` is NULL when nothing was saved yet; the marks
 -- are then those before all messages.
 CREATE FUNCTION tide.saved_position(
@@ -72,30 +26,79 @@ BEGIN
 END
 $body$;
 
--- How far one pipeline is behind: exact up to 10,000 messages, above that estimated by ids. NULL before the first position of a pipeline
--- that does not start at the earliest message.
-CREATE FUNCTION tide.pipeline_lag(
-  p_pipeline text, OUT messages bigint, OUT exact boolean, OUT seconds double precision
-) LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
-DECLARE
-  v_pipeline tide.pipeline;
-  v_position record;
-  v_oldest timestamptz;
+-- `tide.lag_<number>(pipeline)` counts the messages of the outbox that are committed and not behind the pipeline's position, exactly up
+-- to 10,000. Beyond that `messages` is estimated by ids, and `exact` is false. `seconds` is the age of the first of them.
+-- All are NULL for a pipeline of another outbox, and before the first position of one that does not start at the earliest message.
+CREATE FUNCTION tide.create_lag_function(p_number integer) RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $create$
 BEGIN
-  SELECT * INTO v_pipeline FROM tide.pipeline p WHERE p.name = p_pipeline;
-  v_position := tide.saved_position(p_pipeline);
-  IF v_pipeline.name IS NULL
-      OR v_position.window_number IS NULL AND coalesce(v_pipeline.config ->> 'start', 'earliest') <> 'earliest' THEN
+  EXECUTE replace($template$
+CREATE OR REPLACE FUNCTION tide.lag_<n>(
+  p_pipeline text, OUT messages bigint, OUT exact boolean, OUT seconds double precision
+) LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off SET max_parallel_workers_per_gather = 0
+SET plan_cache_mode = force_generic_plan AS $body$
+DECLARE
+  v_cap constant integer := 10000;
+  v_start text;
+  v_at record;
+  v_run_after bigint;
+  v_first bigint;
+BEGIN
+  SELECT coalesce(p.config ->> 'start', 'earliest') INTO v_start FROM tide.pipeline p
+  WHERE p.name = p_pipeline AND p.outbox_number = <n>;
+  v_at := tide.saved_position(p_pipeline);
+  IF v_start IS NULL OR v_at.window_number IS NULL AND v_start <> 'earliest' THEN
     RETURN;
   END IF;
-  EXECUTE format('SELECT * FROM tide.lag_%s($1, $2, $3, $4, $5, $6, $7, 10000)', v_pipeline.outbox_number)
-  INTO messages, exact, v_oldest
-  USING v_position.lower_snapshot, v_position.lower_top_id, v_position.lower_next_xid,
-    v_position.upper_snapshot, v_position.upper_next_xid, v_position.phase, v_position.last_id;
-  seconds := coalesce(greatest(0, date_part('epoch', clock_timestamp() - v_oldest)), 0);
+  v_run_after := CASE v_at.phase WHEN 'run' THEN v_at.last_id ELSE greatest(v_at.lower_top_id, v_at.last_id) END;
+  SELECT count(*), min(u.id) INTO messages, v_first FROM (
+    SELECT s.id FROM (
+      -- Stragglers of the window that were not reached.
+      SELECT m.id FROM tide.message_<n> m WHERE v_at.phase = 'stragglers'
+        AND m.xid = ANY (ARRAY(SELECT pg_snapshot_xip(v_at.lower_snapshot)))
+        AND m.id + 0 > v_at.last_id AND m.id + 0 <= v_at.lower_top_id
+      UNION ALL
+      SELECT m.id FROM tide.message_<n> m WHERE v_at.phase = 'stragglers'
+        AND m.xid >= pg_snapshot_xmax(v_at.lower_snapshot) AND m.xid < v_at.lower_next_xid
+        AND m.id + 0 > v_at.last_id AND m.id + 0 <= v_at.lower_top_id
+      UNION ALL
+      -- Messages that committed after the upper mark with an id that was passed already: the next window's stragglers.
+      SELECT m.id FROM tide.message_<n> m
+      WHERE m.xid = ANY (ARRAY(SELECT pg_snapshot_xip(v_at.upper_snapshot))) AND m.id + 0 <= v_at.last_id
+      UNION ALL
+      SELECT m.id FROM tide.message_<n> m
+      WHERE m.xid >= pg_snapshot_xmax(v_at.upper_snapshot) AND m.xid < v_at.upper_next_xid AND m.id + 0 <= v_at.last_id
+      UNION ALL
+      -- What the window's run still has, and everything published since.
+      (SELECT m.id FROM tide.message_<n> m
+        WHERE m.id > v_run_after AND NOT pg_visible_in_snapshot(m.xid, v_at.lower_snapshot)
+        ORDER BY m.id LIMIT v_cap + 1)
+    ) s LIMIT v_cap + 1
+  ) u;
+  SELECT coalesce(greatest(0, date_part('epoch', clock_timestamp() - m.created_at)), 0) INTO seconds
+  FROM tide.message_<n> m WHERE m.id = v_first;
+  seconds := coalesce(seconds, 0);
+  exact := messages <= v_cap;
   IF NOT exact THEN
-    messages := greatest(messages,
-      pg_sequence_last_value(format('tide.id_%s', v_pipeline.outbox_number)::regclass) - v_position.last_id);
+    messages := greatest(v_cap, pg_sequence_last_value('tide.id_<n>') - v_run_after);
+  END IF;
+END
+$body$;
+REVOKE ALL ON FUNCTION tide.lag_<n>(text) FROM PUBLIC;$template$, '<n>', p_number::text);
+END
+$create$;
+
+-- How far a pipeline that the caller has a right on is behind; see `tide.lag_<number>`.
+CREATE FUNCTION tide.pipeline_lag(
+  p_pipeline text, OUT messages bigint, OUT exact boolean, OUT seconds double precision
+) LANGUAGE plpgsql VOLATILE SECURITY INVOKER SET search_path = pg_catalog, pg_temp AS $body$
+DECLARE
+  v_number integer;
+BEGIN
+  SELECT p.outbox_number INTO v_number FROM tide.pipeline p WHERE p.name = p_pipeline;
+  IF v_number IS NOT NULL THEN
+    EXECUTE format('SELECT * FROM tide.lag_%s($1)', v_number) INTO messages, exact, seconds USING p_pipeline;
   END IF;
 END
 $body$;

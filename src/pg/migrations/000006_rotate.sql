@@ -1,31 +1,36 @@
 -- Rotation: an outbox has four slots. Publishing writes to the current one; readers merge all four by id and assume no order between
--- slots (a REPEATABLE READ publisher may use an old pointer). A slot is emptied by TRUNCATE when its newest message is past
+-- slots (a publisher may read the pointer just before it moves). A slot is emptied by TRUNCATE when its newest message is past
 -- retention and every pipeline of the outbox, enabled or not, has delivered all of it. Nothing else ever deletes a message. Rotation
 -- never queues for a lock: NOWAIT, and again at the next call.
 
 -- The pipelines of an outbox that have not delivered all of a slot. A slot is delivered when all its transactions are
--- visible in the lower mark of the saved window; or, in the run of the window, when all of them are visible in the upper
--- mark and no id is above the position. `max(xid) < xmin` instead would let one long transaction keep every slot.
+-- visible in the lower mark of the saved window; in the run of the window also when all of them are visible in the upper
+-- mark and no id is above the position; among the stragglers when each message not visible in the lower mark is visible in the upper one and
+-- not above the position. `max(xid) < xmin` instead would let one long transaction keep every slot.
 CREATE FUNCTION tide.undelivered_pipelines(p_number integer, p_slot integer) RETURNS text[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $body$
 DECLARE
-  v_open constant text := '(EXISTS (SELECT FROM tide.message_%1$s_%2$s WHERE xid >= pg_snapshot_xmax(%3$s)) '
-    'OR EXISTS (SELECT FROM tide.message_%1$s_%2$s WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip(%3$s)))))';
+  -- Whether there is a message of a transaction that is not visible in $1, and for which %2$s.
+  v_exists constant text := 'SELECT EXISTS (SELECT FROM tide.message_%1$s m WHERE m.xid >= pg_snapshot_xmax($1) AND %2$s) OR '
+    'EXISTS (SELECT FROM tide.message_%1$s m WHERE m.xid = ANY (ARRAY(SELECT pg_snapshot_xip($1))) AND %2$s)';
+  v_leaf constant text := p_number || '_' || p_slot;
   v_name text;
-  v_position record;
-  v_open_rows boolean;
+  v_at record;
+  v_open boolean;
   v_names text[] := '{}';
 BEGIN
   FOR v_name IN SELECT p.name FROM tide.pipeline p WHERE p.outbox_number = p_number ORDER BY p.name LOOP
-    v_position := tide.saved_position(v_name);
-    EXECUTE 'SELECT ' || format(v_open, p_number, p_slot, '$1') INTO v_open_rows USING v_position.lower_snapshot;
-    IF v_open_rows AND v_position.phase = 'run' THEN
-      EXECUTE format('SELECT (SELECT max(id) FROM tide.message_%s_%s) > $2 OR ', p_number, p_slot)
-        || format(v_open, p_number, p_slot, '$1')
-      INTO v_open_rows USING v_position.upper_snapshot, v_position.last_id;
+    v_at := tide.saved_position(v_name);
+    EXECUTE format(v_exists, v_leaf, 'true') INTO v_open USING v_at.lower_snapshot;
+    IF v_open AND v_at.phase = 'run' THEN
+      EXECUTE format(v_exists || ' OR (SELECT max(m.id) FROM tide.message_%1$s m) > $2', v_leaf, 'true')
+      INTO v_open USING v_at.upper_snapshot, v_at.last_id;
+    ELSIF v_open THEN
+      EXECUTE format(v_exists, v_leaf, 'NOT (m.id + 0 <= $2 AND pg_visible_in_snapshot(m.xid, $3))')
+      INTO v_open USING v_at.lower_snapshot, v_at.last_id, v_at.upper_snapshot;
     END IF;
-    IF v_open_rows THEN
+    IF v_open THEN
       v_names := v_names || v_name;
     END IF;
   END LOOP;
@@ -88,24 +93,31 @@ BEGIN
 END
 $body$;
 
--- Move the pointer to an empty slot when the current one is old enough; returns the new slot, or NULL.
-CREATE FUNCTION tide.advance_slot(p_number integer) RETURNS integer
+-- The slot that is written to.
+CREATE FUNCTION tide.current_slot(p_number integer) RETURNS integer
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
+BEGIN
+  RETURN pg_sequence_last_value(format('tide.slot_%s', p_number)::regclass);
+END
+$body$;
+
+-- Move the pointer to an empty slot when the current one is old enough; returns the new slot, or NULL. Publishers see it at
+-- once, so that it must not be a slot that this transaction has emptied and still locks.
+CREATE FUNCTION tide.advance_slot(p_number integer, p_slot integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
-  v_outbox tide.outbox;
+  v_hours integer;
   v_oldest timestamptz;
 BEGIN
-  SELECT * INTO v_outbox FROM tide.outbox o WHERE o.number = p_number;
-  SELECT t.oldest INTO v_oldest FROM tide.slot_times(p_number, v_outbox.slot) t;
-  IF v_oldest IS NULL OR v_oldest >= clock_timestamp()
-      - greatest(make_interval(hours => v_outbox.retention_hours) / 3, interval '1 hour') THEN
+  SELECT o.retention_hours INTO v_hours FROM tide.outbox o WHERE o.number = p_number;
+  SELECT t.oldest INTO v_oldest FROM tide.slot_times(p_number, p_slot) t;
+  IF v_oldest IS NULL OR v_oldest >= clock_timestamp() - greatest(make_interval(hours => v_hours) / 3, interval '1 hour') THEN
     RETURN NULL;
   END IF;
   FOR v_step IN 1..3 LOOP
-    SELECT t.oldest INTO v_oldest FROM tide.slot_times(p_number, (v_outbox.slot + v_step) % 4) t;
+    SELECT t.oldest INTO v_oldest FROM tide.slot_times(p_number, (p_slot + v_step) % 4) t;
     IF v_oldest IS NULL THEN
-      UPDATE tide.outbox SET slot = (v_outbox.slot + v_step) % 4 WHERE number = p_number;
-      RETURN (v_outbox.slot + v_step) % 4;
+      RETURN setval(format('tide.slot_%s', p_number)::regclass, (p_slot + v_step) % 4);
     END IF;
   END LOOP;
   RETURN NULL;
@@ -117,6 +129,8 @@ CREATE FUNCTION tide.rotate_one(p_number integer) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
   v_outbox tide.outbox;
+  v_current integer;
+  v_next integer;
   v_slots jsonb := '{}';
 BEGIN
   IF NOT pg_try_advisory_xact_lock(1414087749, p_number) THEN
@@ -134,11 +148,14 @@ BEGIN
   EXCEPTION WHEN lock_not_available THEN
     RETURN jsonb_build_object('outbox', v_outbox.name, 'busy', true);
   END;
+  v_current := tide.current_slot(p_number);
+  v_next := tide.advance_slot(p_number, v_current);
+  -- The slot that was current a moment ago may still be on its way to a publisher, who must not wait: next time.
   FOR v_slot IN 0..3 LOOP
     v_slots := v_slots || jsonb_build_object(v_slot::text,
-      CASE WHEN v_slot = v_outbox.slot THEN 'current' ELSE tide.truncate_slot(p_number, v_slot) END);
+      CASE v_slot WHEN v_next THEN 'empty' WHEN v_current THEN 'current' ELSE tide.truncate_slot(p_number, v_slot) END);
   END LOOP;
-  RETURN jsonb_build_object('outbox', v_outbox.name, 'slots', v_slots, 'advanced_to', tide.advance_slot(p_number));
+  RETURN jsonb_build_object('outbox', v_outbox.name, 'slots', v_slots, 'advanced_to', v_next);
 END
 $body$;
 
@@ -168,32 +185,50 @@ BEGIN
 END
 $body$;
 
--- The state of an outbox: settings, the last id, its slots with their age and size, since when an emptying is due, and what it waits for
--- (pipelines that have not delivered a slot, sessions that hold one).
+-- `tide.status_<number>()` tells the state of an outbox: settings, the last id, its slots with their age and size, since when an
+-- emptying is due, and what it waits for (pipelines that have not delivered a slot, sessions that hold one).
+CREATE FUNCTION tide.create_status_function(p_number integer) RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $create$
+BEGIN
+  EXECUTE replace($template$
+CREATE OR REPLACE FUNCTION tide.status_<n>() RETURNS jsonb LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $body$
+BEGIN
+  RETURN tide.outbox_figures(<n>);
+END
+$body$;
+REVOKE ALL ON FUNCTION tide.status_<n>() FROM PUBLIC;$template$, '<n>', p_number::text);
+END
+$create$;
+
+-- The state of an outbox that the caller may configure; see `tide.status_<number>`.
 CREATE FUNCTION tide.outbox_status(p_name text) RETURNS jsonb LANGUAGE plpgsql VOLATILE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
   v_number integer;
+  v_status jsonb;
 BEGIN
   SELECT o.number INTO v_number FROM tide.outbox o WHERE o.name = p_name;
-  IF v_number IS NULL THEN
+  IF has_function_privilege(to_regproc('tide.status_' || v_number), 'EXECUTE') IS NOT TRUE THEN
     PERFORM tide.refuse_outbox('show an outbox', p_name);
   END IF;
-  RETURN tide.outbox_figures(v_number);
+  EXECUTE 'SELECT tide.status_' || v_number || '()' INTO v_status;
+  RETURN v_status;
 END
 $body$;
 
-CREATE FUNCTION tide.outbox_figures(p_number integer) RETURNS jsonb LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+CREATE FUNCTION tide.outbox_figures(p_number integer) RETURNS jsonb LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
   v_outbox tide.outbox;
+  v_current integer := tide.current_slot(p_number);
   v_slots jsonb;
   v_due timestamptz;
 BEGIN
   SELECT * INTO v_outbox FROM tide.outbox o WHERE o.number = p_number;
-  SELECT jsonb_agg(jsonb_build_object('slot', s, 'current', s = v_outbox.slot, 'oldest', t.oldest, 'newest', t.newest,
+  SELECT jsonb_agg(jsonb_build_object('slot', s, 'current', s = v_current, 'oldest', t.oldest, 'newest', t.newest,
       'bytes', pg_total_relation_size(format('tide.message_%s_%s', p_number, s)::regclass)) ORDER BY s),
-    min(t.newest + make_interval(hours => v_outbox.retention_hours)) FILTER (WHERE s <> v_outbox.slot)
+    min(t.newest + make_interval(hours => v_outbox.retention_hours)) FILTER (WHERE s <> v_current)
   INTO v_slots, v_due FROM generate_series(0, 3) s, LATERAL tide.slot_times(p_number, s) t;
   IF v_due > clock_timestamp() THEN
     v_due := NULL;
@@ -202,28 +237,26 @@ BEGIN
     'retention_hours', v_outbox.retention_hours, 'wakeup', v_outbox.wakeup,
     'max_message_bytes', v_outbox.max_message_bytes, 'incarnation', v_outbox.incarnation, 'slots', v_slots,
     'last_id', coalesce(pg_sequence_last_value(format('tide.id_%s', p_number)::regclass), 0),
-    'rotation_due_since', v_due, 'waits_for', CASE WHEN v_due IS NOT NULL THEN tide.slot_holders(p_number) END);
+    'rotation_due_since', v_due, 'waits_for', CASE WHEN v_due IS NOT NULL THEN tide.slot_holders(p_number, v_current) END);
 END
 $body$;
 
 -- Who keeps the slots of an outbox that are past retention: pipelines by name, sessions by process id.
-CREATE FUNCTION tide.slot_holders(p_number integer) RETURNS jsonb LANGUAGE plpgsql VOLATILE
+CREATE FUNCTION tide.slot_holders(p_number integer, p_current integer) RETURNS jsonb LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
-  v_slot integer;
   v_pipelines text[] := '{}';
-  v_sessions integer[];
+  v_sessions integer[] := '{}';
 BEGIN
-  FOR v_slot IN SELECT s FROM generate_series(0, 3) s, tide.outbox o WHERE o.number = p_number AND s <> o.slot LOOP
-    IF tide.slot_keeper(p_number, v_slot) = 'undelivered' THEN
+  FOR v_slot IN 0..3 LOOP
+    IF v_slot <> p_current AND tide.slot_keeper(p_number, v_slot) = 'undelivered' THEN
       v_pipelines := v_pipelines || tide.undelivered_pipelines(p_number, v_slot);
     END IF;
   END LOOP;
   -- A transaction that was prepared holds its locks without a process; it is shown as 0.
   SELECT array_agg(DISTINCT coalesce(l.pid, 0)) INTO v_sessions FROM pg_locks l
-  JOIN tide.outbox o ON o.number = p_number JOIN generate_series(0, 3) s ON s <> o.slot
-  WHERE l.locktype = 'relation' AND l.relation = format('tide.message_%s_%s', p_number, s)::regclass
-    AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+  JOIN generate_series(0, 3) s ON s <> p_current AND l.relation = format('tide.message_%s_%s', p_number, s)::regclass
+  WHERE l.locktype = 'relation' AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
     AND l.pid IS DISTINCT FROM pg_backend_pid();
   RETURN jsonb_build_object('pipelines', (SELECT coalesce(jsonb_agg(DISTINCT n), '[]') FROM unnest(v_pipelines) n),
     'sessions', coalesce(to_jsonb(v_sessions), '[]'));

@@ -57,8 +57,8 @@ $body$;
 
 -- Check, and adopt what may be adopted. `verdict` is:
 --   ok        nothing changed, or the first check ever
---   adopted   another identifier or timeline with the same numbering; `detail` says which. After a change of timeline every outbox has
---             a new incarnation and its ids jump, because ids after the fork may be given out twice
+--   adopted   another identifier or timeline with the same numbering; `detail` says which. Every outbox has a new incarnation
+--             and its ids jump, because ids after the fork or the backup may be given out twice
 --   foreign   saved positions name transactions that this server has not reached: nothing may be read or moved
 --   clone     another identifier, and another relay is registered: adopt only when asked to
 --   standby   this server is in recovery
@@ -69,7 +69,7 @@ CREATE FUNCTION tide.check_numbering(
 DECLARE
   v_saved tide.cluster;
   v_highest numeric;
-  v_xid xid8;
+  v_next numeric;
   v_changes text[];
 BEGIN
   sequences_moved := '{}';
@@ -78,16 +78,16 @@ BEGIN
     detail := 'The server is in recovery';
     RETURN;
   END IF;
-  -- Read before this transaction has an id of its own, so that every number which is rightly there is smaller than that.
   SELECT max(h.xid) INTO v_highest FROM tide.outbox o, LATERAL tide.highest_numbers(o.number) h;
-  v_xid := pg_current_xact_id();
   SELECT * INTO v_saved FROM tide.cluster FOR UPDATE;
+  v_highest := greatest(v_highest, v_saved.next_xid::text::numeric);
+  -- What is visible was written by transactions that have ended, so a later snapshot ends behind all of them.
+  v_next := pg_snapshot_xmax(pg_current_snapshot())::text::numeric;
   SELECT coalesce(array_agg(coalesce(o.name, '(dropped)') ORDER BY o.name), '{}') INTO sequences_moved
   FROM tide.outbox o, LATERAL tide.highest_numbers(o.number) h WHERE tide.advance_sequence(o.number, h.id);
-  v_highest := greatest(v_highest, v_saved.next_xid::text::numeric);
-  IF v_highest > v_xid::text::numeric THEN
+  IF v_highest > v_next THEN
     verdict := 'foreign';
-    detail := format('saved positions and messages go up to transaction %s, this server is at %s', v_highest, v_xid);
+    detail := format('saved positions and messages go up to transaction %s, this server is at %s', v_highest, v_next);
     RETURN;
   END IF;
   v_changes := array_remove(ARRAY[
@@ -103,7 +103,7 @@ BEGIN
     PERFORM tide.begin_incarnation(o.number) FROM tide.outbox o;
   END IF;
   INSERT INTO tide.cluster AS c (system_identifier, timeline, next_xid)
-  VALUES (tide.system_identifier(), tide.timeline(), v_xid)
+  VALUES (tide.system_identifier(), tide.timeline(), v_next::text::xid8)
   ON CONFLICT (one) DO UPDATE SET system_identifier = excluded.system_identifier, timeline = excluded.timeline,
     next_xid = excluded.next_xid, adopted_at = clock_timestamp();
   verdict := CASE WHEN v_changes = '{}' THEN 'ok' ELSE 'adopted' END;

@@ -6,9 +6,11 @@
 --
 -- The rights on an outbox are EXECUTE on its own functions; row-level security on the catalog follows from them.
 
-CREATE FUNCTION tide.check_role(p_role text) RETURNS void LANGUAGE plpgsql STABLE
+-- Before rights of a role change: it must exist, and others who change rights wait.
+CREATE FUNCTION tide.open_rights(p_role text) RETURNS void LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
+  PERFORM tide.lock_functions();
   IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = p_role) THEN
     RAISE EXCEPTION USING ERRCODE = 'TD060',
       MESSAGE = format('Cannot change rights: there is no role %s', coalesce('"' || left(p_role, 100) || '"', 'NULL')),
@@ -48,7 +50,7 @@ SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
   v_number integer := tide.outbox_number('grant', p_outbox);
 BEGIN
-  PERFORM tide.check_role(p_role);
+  PERFORM tide.open_rights(p_role);
   PERFORM tide.change_table_rights(true, ARRAY['USAGE ON SCHEMA tide', 'SELECT (number, name) ON tide.outbox'], p_role);
   PERFORM tide.change_rights(true, ARRAY['outbox_publish', 'outbox_publish_many', 'refuse_outbox',
     'publish_' || v_number, 'publish_many_' || v_number], p_role);
@@ -61,8 +63,23 @@ SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
   v_number integer := tide.outbox_number('revoke', p_outbox);
 BEGIN
-  PERFORM tide.check_role(p_role);
+  PERFORM tide.open_rights(p_role);
   PERFORM tide.change_rights(false, ARRAY['publish_' || v_number, 'publish_many_' || v_number], p_role);
+END
+$body$;
+
+-- The functions of one outbox for whoever configures its pipelines, and for relays.
+CREATE FUNCTION tide.pipeline_functions_of(p_number integer) RETURNS text[] LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $body$
+BEGIN
+  RETURN ARRAY['pipeline_' || p_number, 'lag_' || p_number, 'status_' || p_number];
+END
+$body$;
+
+CREATE FUNCTION tide.relay_functions_of(p_number integer) RETURNS text[] LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $body$
+BEGIN
+  RETURN ARRAY['read_run_' || p_number, 'read_stragglers_' || p_number, 'lag_' || p_number, 'status_' || p_number];
 END
 $body$;
 
@@ -72,7 +89,7 @@ SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
   RETURN ARRAY['refuse_outbox', 'refuse_pipeline', 'relay_set_outbox', 'relay_enable', 'relay_disable', 'relay_delete',
     'call_pipeline', 'relay_get_config', 'relay_list_configs', 'consumer_group_status', 'pipeline_lag', 'outbox_list',
-    'outbox_status', 'outbox_figures', 'dlq_list', 'dlq_show', 'dlq_discard'];
+    'outbox_status', 'dlq_list', 'dlq_show', 'dlq_discard'];
 END
 $body$;
 
@@ -82,21 +99,21 @@ SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
   v_number integer := tide.outbox_number('grant', p_outbox);
 BEGIN
-  PERFORM tide.check_role(p_role);
+  PERFORM tide.open_rights(p_role);
   PERFORM tide.change_table_rights(true, ARRAY['USAGE ON SCHEMA tide', 'SELECT ON tide.outbox, tide.pipeline, tide.plugin',
     'SELECT, DELETE ON tide.dead_letter'], p_role);
-  PERFORM tide.change_rights(true, tide.operator_functions() || ('pipeline_' || v_number), p_role);
+  PERFORM tide.change_rights(true, tide.operator_functions() || tide.pipeline_functions_of(v_number), p_role);
 END
 $body$;
 
--- Take the right to configure an outbox's pipelines away.
+-- Take the right to configure an outbox's pipelines away. A relay or administrator must be given that right again: they overlap.
 CREATE FUNCTION tide.revoke_pipeline(p_outbox text, p_role text) RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
   v_number integer := tide.outbox_number('revoke', p_outbox);
 BEGIN
-  PERFORM tide.check_role(p_role);
-  PERFORM tide.change_rights(false, ARRAY['pipeline_' || v_number], p_role);
+  PERFORM tide.open_rights(p_role);
+  PERFORM tide.change_rights(false, tide.pipeline_functions_of(v_number), p_role);
 END
 $body$;
 
@@ -114,7 +131,7 @@ SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
   RETURN ARRAY['mark', 'ask_for_wakeup', 'check_numbering', 'saved_position', 'start_id', 'timeline', 'pipeline_lag',
     'outbox_rotate', 'outbox_list',
-    'outbox_status', 'outbox_figures', 'consumer_group_status', 'refuse_outbox', 'dlq_list', 'dlq_show', 'relay_list_configs'];
+    'outbox_status', 'consumer_group_status', 'refuse_outbox', 'dlq_list', 'dlq_show', 'relay_list_configs'];
 END
 $body$;
 
@@ -122,10 +139,10 @@ $body$;
 CREATE FUNCTION tide.grant_relay(p_role text) RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
-  PERFORM tide.check_role(p_role);
+  PERFORM tide.open_rights(p_role);
   PERFORM tide.change_table_rights(true, tide.relay_rights(), p_role);
   PERFORM tide.change_rights(true, tide.relay_functions(), p_role);
-  PERFORM tide.change_rights(true, ARRAY['read_run_' || o.number, 'read_stragglers_' || o.number], p_role)
+  PERFORM tide.change_rights(true, tide.relay_functions_of(o.number), p_role)
   FROM tide.outbox o;
 END
 $body$;
@@ -134,10 +151,10 @@ $body$;
 CREATE FUNCTION tide.revoke_relay(p_role text) RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
-  PERFORM tide.check_role(p_role);
+  PERFORM tide.open_rights(p_role);
   PERFORM tide.change_table_rights(false, array_remove(tide.relay_rights(), 'USAGE ON SCHEMA tide'), p_role);
   PERFORM tide.change_rights(false, tide.relay_functions(), p_role);
-  PERFORM tide.change_rights(false, ARRAY['read_run_' || o.number, 'read_stragglers_' || o.number], p_role)
+  PERFORM tide.change_rights(false, tide.relay_functions_of(o.number), p_role)
   FROM tide.outbox o;
 END
 $body$;
@@ -155,11 +172,11 @@ $body$;
 CREATE FUNCTION tide.grant_admin(p_role text) RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
-  PERFORM tide.check_role(p_role);
+  PERFORM tide.open_rights(p_role);
   PERFORM tide.change_table_rights(true, ARRAY['USAGE ON SCHEMA tide', 'SELECT ON tide.outbox, tide.pipeline, tide.plugin, tide.schema_version',
     'SELECT, DELETE ON tide.dead_letter'], p_role);
   PERFORM tide.change_rights(true, tide.admin_functions(), p_role);
-  PERFORM tide.change_rights(true, ARRAY['pipeline_' || o.number], p_role) FROM tide.outbox o;
+  PERFORM tide.change_rights(true, tide.pipeline_functions_of(o.number), p_role) FROM tide.outbox o;
 END
 $body$;
 
@@ -167,11 +184,11 @@ $body$;
 CREATE FUNCTION tide.revoke_admin(p_role text) RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
-  PERFORM tide.check_role(p_role);
+  PERFORM tide.open_rights(p_role);
   PERFORM tide.change_table_rights(false, ARRAY['SELECT ON tide.outbox, tide.pipeline, tide.plugin, tide.schema_version',
     'SELECT, DELETE ON tide.dead_letter'], p_role);
   PERFORM tide.change_rights(false, tide.admin_functions(), p_role);
-  PERFORM tide.change_rights(false, ARRAY['pipeline_' || o.number], p_role) FROM tide.outbox o;
+  PERFORM tide.change_rights(false, tide.pipeline_functions_of(o.number), p_role) FROM tide.outbox o;
 END
 $body$;
 
@@ -188,9 +205,9 @@ $body$;
 CREATE FUNCTION tide.grant_new_outbox(p_number integer) RETURNS void LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
-  PERFORM tide.change_rights(true, ARRAY['read_run_' || p_number, 'read_stragglers_' || p_number], g)
-  FROM tide.grantees(to_regproc('tide.mark')) g;
-  PERFORM tide.change_rights(true, ARRAY['pipeline_' || p_number], g) FROM tide.grantees(to_regproc('tide.outbox_create')) g;
+  PERFORM tide.change_rights(true, tide.relay_functions_of(p_number), g) FROM tide.grantees(to_regproc('tide.mark')) g;
+  PERFORM tide.change_rights(true, tide.pipeline_functions_of(p_number), g)
+  FROM tide.grantees(to_regproc('tide.outbox_create')) g;
 END
 $body$;
 
