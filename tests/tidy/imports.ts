@@ -5,7 +5,7 @@
  */
 
 import { posix } from "node:path";
-import { type Room, ROOMS, SDK } from "./rooms.ts";
+import { type Room, SDK } from "./rooms.ts";
 import { type SourceFile, typeScript } from "./source_tree.ts";
 import { type Import, importsOf } from "./syntax.ts";
 import type { Finding } from "./waivers.ts";
