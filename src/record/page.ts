@@ -24,10 +24,3 @@ export interface Page {
   /** The previous row as JSON text, or NULL. */
   readonly previous: Column;
 }
-
-/** Bytes of values that a page holds in memory. */
-export function pageBytes(
-  page: { readonly payload: Column; readonly previous: Column; readonly headers: Column },
-): number {
-  return page.payload.bytes.length + page.previous.bytes.length + page.headers.bytes.length;
-}

@@ -5,9 +5,10 @@
  */
 
 import { posix } from "node:path";
-import { reachable } from "./imports.ts";
+import { reachable, targetOf } from "./imports.ts";
+import { SDK } from "./rooms.ts";
 import { type Problem, type SourceFile, typeScript } from "./source_tree.ts";
-import { exportsOf } from "./syntax.ts";
+import { exportsOf, importsOf } from "./syntax.ts";
 
 const PRODUCT = ["main.ts", "src/", "plugins/"];
 
@@ -40,6 +41,34 @@ export function deadFiles(files: readonly SourceFile[], entries: readonly string
   return files.map(({ path }) => path)
     .filter((path) => /^(src|plugins)\//.test(path) && !needed.has(path) && !statements.has(path))
     .map((path) => `${path}: nothing that runs needs it`);
+}
+
+/** Exports of the product that no file imports and their own file does not use either. */
+export function deadExports(files: readonly SourceFile[]): readonly Problem[] {
+  const imported = importedNames(typeScript(files, [...PRODUCT, "tests/"]));
+  return typeScript(files, PRODUCT).flatMap((file) => {
+    const names = imported.get(file.path) ?? new Set();
+    return exportsOf(file)
+      .filter(({ name }) => !names.has("*") && !names.has(name))
+      .filter(({ name }) =>
+        file.text.match(new RegExp(`(?<![\\w$])${name.replaceAll("$", "\\$")}(?![\\w$])`, "g"))?.length === 1
+      )
+      .map(({ name, line }) => `${file.path}:${line}: nothing uses ${name}`);
+  });
+}
+
+/** The names that others take from each file. */
+function importedNames(files: readonly SourceFile[]): ReadonlyMap<string, ReadonlySet<string>> {
+  const taken = new Map<string, Set<string>>();
+  for (const file of files) {
+    for (const { specifier, names } of importsOf(file)) {
+      const target = specifier === SDK ? "plugins/sdk/mod.ts" : targetOf(file.path, specifier);
+      const known = taken.get(target) ?? new Set();
+      for (const name of names) known.add(name);
+      taken.set(target, known);
+    }
+  }
+  return taken;
 }
 
 /** The statements at or below a file's folder whose name, with or without folder, is one of its texts. */

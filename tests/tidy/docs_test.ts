@@ -4,7 +4,7 @@ import { relative } from "node:path";
 import { WORKER_ENTRIES } from "../../plugins/registry.ts";
 import { runCommand } from "../support/command.ts";
 import { ROOT } from "../support/repository.ts";
-import { deadFiles, untoldExports, untoldModules } from "./docs.ts";
+import { deadExports, deadFiles, untoldExports, untoldModules } from "./docs.ts";
 import { assertTidy, sourceTree } from "./source_tree.ts";
 
 Deno.test("every module says what it is for", async () => {
@@ -18,6 +18,10 @@ Deno.test("every export says what it is", async () => {
 Deno.test("every file of the product is needed by it", async () => {
   const workers = WORKER_ENTRIES.map((url) => relative(ROOT, fileURLToPath(url)).replaceAll("\\", "/"));
   assertTidy(deadFiles(await sourceTree(), ["main.ts", ...workers]));
+});
+
+Deno.test("every export of the product is used", async () => {
+  assertTidy(deadExports(await sourceTree()));
 });
 
 /** What `deno doc --lint` says of a module, without colours. */
@@ -78,4 +82,16 @@ Deno.test("deadFiles() names what no entry needs, also statements", () => {
     "src/b.sql: nothing that runs needs it",
     "src/c.ts: nothing that runs needs it",
   ]);
+});
+
+Deno.test("deadExports() names what nobody takes and nothing near uses", () => {
+  const files = [
+    { path: "src/a.ts", text: "export const taken = 1, near = 2, dead = 3;\nf(near, 'a dead$ text');\n" },
+    { path: "src/b.ts", text: "export function all() {}\n" },
+    {
+      path: "tests/a_test.ts",
+      text: `import { taken } from "../src/a.ts"; import * as b from "../src/b.ts";`,
+    },
+  ];
+  assert.deepEqual(deadExports(files), ["src/a.ts:1: nothing uses dead"]);
 });
