@@ -6,8 +6,10 @@
 
 import { REGISTRY } from "../plugins/registry.ts";
 import type { Clock } from "./base/clock.ts";
+import { LIMITS } from "./base/limits.ts";
 import type { SecretKeeper } from "./base/secrets.ts";
 import type { Logger } from "./base/telemetry.ts";
+import { within } from "./base/within.ts";
 import { fieldObjection } from "./config/compose.ts";
 import { MACHINE_PORTS } from "./config/interpolate.ts";
 import { KERNEL_DESCRIPTION } from "./config/kernel_fields.ts";
@@ -72,7 +74,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     await registerPlugins(db, [KERNEL_DESCRIPTION, ...plugins.descriptions]);
     const supervisor = new Supervisor({ catalog, create: pipelineFactory(options, db, plugins), clock, log });
     supervisor.start();
-    return { stop: () => stopAll(supervisor, catalog, db) };
+    return { stop: () => stopAll(options, supervisor, catalog, db) };
   } catch (error) {
     await db.close();
     throw error;
@@ -108,9 +110,19 @@ function pipelineFactory(
   };
 }
 
-async function stopAll(supervisor: Supervisor, catalog: PostgresCatalog, db: Database): Promise<void> {
-  await supervisor.stop();
+/** Ends within the drain time and a few seconds, also when the database hangs. */
+async function stopAll(
+  { settings, clock, log }: RelayOptions,
+  supervisor: Supervisor,
+  catalog: PostgresCatalog,
+  db: Database,
+): Promise<void> {
+  const withinMs = settings.drainTimeoutMs + 3 * LIMITS.shutdownMs;
+  const stopped = await within(clock, withinMs, supervisor.stop().then(() => true));
+  if (stopped === undefined) {
+    log.warn("Ended before everything was saved: it is delivered again by the next relay", { withinMs });
+  }
   // A database that is away learns of it when the name is seen no more.
-  await catalog.unregister().catch(() => {});
+  await within(clock, LIMITS.shutdownMs, catalog.unregister().catch(() => {}));
   await db.close();
 }

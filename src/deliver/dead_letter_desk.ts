@@ -36,7 +36,7 @@ export class DeadLetterDesk {
 
   /**
    * @param onSettled called after messages became final
-   * @param onFailure called when the database refuses; nothing is settled then
+   * @param onFailure called when the database refuses, and nothing is settled then; or when only a bug explains what failed
    */
   constructor(store: DeadLetterStore, onSettled: () => void, onFailure: (error: unknown) => void) {
     this.#store = store;
@@ -56,13 +56,12 @@ export class DeadLetterDesk {
     this.#pending = this.#pending.then(async () => {
       try {
         await this.#store.keep(letters);
+        this.#filed += letters.length;
+        for (const { row } of casualties) progress.settle(row);
+        this.#onSettled();
       } catch (error) {
         this.#onFailure(error);
-        return;
       }
-      this.#filed += letters.length;
-      for (const { row } of casualties) progress.settle(row);
-      this.#onSettled();
     });
     return this.#pending;
   }

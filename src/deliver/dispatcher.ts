@@ -53,6 +53,7 @@ export class Dispatcher {
   /** Whether the last state told is one of trouble: a sink that opens again and fails again has not recovered. */
   #troubled = false;
   readonly #closed = new AbortController();
+  #hurried = false;
   #poke = new AbortController();
   #waiting: (() => void)[] = [];
 
@@ -65,23 +66,35 @@ export class Dispatcher {
     return this.#queue.length === 0;
   }
 
-  /** Whether the sink is in trouble: a drain would have to wait for it. */
-  get recovering(): boolean {
-    return this.#ended !== null;
-  }
-
   /** Take a shipment; resolves when there is room for the next one, or the dispatcher is closed. */
   async offer(shipment: Shipment): Promise<void> {
     if (shipment.open === 0) return;
     this.#queue.push(shipment);
     this.#bytes += shipment.bytes;
     this.#pump();
-    while (!this.#closed.signal.aborted && !this.#hasRoom()) await this.#change();
+    while (!this.#closed.signal.aborted && !this.#hurried && !this.#hasRoom()) await this.#change();
+  }
+
+  /** Make nobody who offers wait for room any more: what is offered now is the last. */
+  hurry(): void {
+    this.#hurried = true;
+    this.#changed();
   }
 
   /** Resolves when everything offered has its outcome, or the dispatcher is closed. */
   async drained(): Promise<void> {
     while (!this.#closed.signal.aborted && this.#queue.length > 0) await this.#change();
+  }
+
+  /**
+   * Resolves when all that can be finished without delay has its outcome: a sink in trouble is not waited for. Or when the
+   * dispatcher is closed.
+   */
+  async settled(): Promise<void> {
+    while (!this.#closed.signal.aborted && this.#queue.length > 0) {
+      if (this.#ended !== null && this.#inFlight === 0) return;
+      await this.#change();
+    }
   }
 
   /** Try again now rather than when the backoff ends. */

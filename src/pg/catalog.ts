@@ -67,8 +67,9 @@ export class PostgresCatalog implements Catalog {
     return rows.map((row) => ({ ...row, revision: Number(row.revision) }));
   }
 
-  waitForChange(ms: number, signal: AbortSignal): Promise<void> {
-    return this.#channel.wait(this.#seen, ms, signal);
+  async waitForChange(ms: number, signal: AbortSignal): Promise<boolean> {
+    await this.#channel.wait(this.#seen, ms, signal);
+    return this.#channel.count > this.#seen;
   }
 
   async maintain(): Promise<readonly string[]> {

@@ -5,6 +5,8 @@
  */
 
 import type { Clock } from "../base/clock.ts";
+import { LIMITS } from "../base/limits.ts";
+import { within } from "../base/within.ts";
 import type { Lease } from "./mod.ts";
 
 /**
@@ -38,7 +40,8 @@ export class LeaseKeeper {
   async release(): Promise<void> {
     this.#stop.abort();
     await this.#running;
-    if (!this.#lost.signal.aborted) await this.#lease.release(this.#epoch).catch(() => {});
+    if (this.#lost.signal.aborted) return;
+    await within(this.#clock, LIMITS.shutdownMs, this.#lease.release(this.#epoch).catch(() => {}));
   }
 
   /** The lease is known to be lost: a write was fenced. */
@@ -54,18 +57,20 @@ export class LeaseKeeper {
       if (this.#stop.signal.aborted) return;
       const askedMs = this.#clock.monotonic();
       const renewed = await this.#renew(renewedMs + this.#leaseMs - askedMs);
+      if (this.#stop.signal.aborted) return;
       if (renewed) renewedMs = askedMs;
       if (renewed === false || this.#clock.monotonic() - renewedMs >= this.#leaseMs) this.lose();
     }
   }
 
-  /** Renew within `withinMs`; `null` when the database did not answer. */
+  /** Renew within `withinMs`; `null` when the database did not answer, or the answer does not matter any more. */
   async #renew(withinMs: number): Promise<boolean | null> {
-    const late = new AbortController();
-    const deadline = this.#clock.sleep(Math.max(0, withinMs), late.signal).then(() => null);
+    const answered = new AbortController();
+    const settled = AbortSignal.any([answered.signal, this.#stop.signal]);
+    const deadline = this.#clock.sleep(Math.max(0, withinMs), settled).then(() => null);
     const renewal = this.#lease.renew(this.#epoch, this.#leaseMs).catch(() => null);
     const renewed = await Promise.race([renewal, deadline]);
-    late.abort();
+    answered.abort();
     return renewed;
   }
 }

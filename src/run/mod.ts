@@ -34,8 +34,12 @@ export interface PipelineSpec {
 export interface Catalog {
   /** All pipelines, enabled or not. */
   load(): Promise<readonly PipelineSpec[]>;
-  /** Resolves when a change was notified, after `ms`, or when `signal` aborts. */
-  waitForChange(ms: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Resolves when a change was notified since the last load, after `ms`, or when `signal` aborts.
+   *
+   * @returns whether a change was notified; a lease that became free is one
+   */
+  waitForChange(ms: number, signal: AbortSignal): Promise<boolean>;
   /** Routine work on the database: empty outbox slots that are due, prune old positions. Returns what is worth a log line. */
   maintain(): Promise<readonly string[]>;
 }

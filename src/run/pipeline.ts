@@ -26,6 +26,7 @@ import type {
   Preparer,
 } from "./mod.ts";
 import { Session } from "./session.ts";
+import { StateReporter } from "./state_reporter.ts";
 
 /** What a pipeline needs. */
 export interface PipelineOptions {
@@ -43,7 +44,17 @@ export interface PipelineOptions {
 /** How a pipeline waits for its database or plugins to come back. */
 const REOPEN = { initialMs: 200, maxMs: 10_000 };
 
+const STARTING: PipelineReport = { state: "starting", code: null, reason: null, advice: null };
+const RUNNING: PipelineReport = { state: "running", code: null, reason: null, advice: null };
+
 type Plugins = Exclude<OpenedPlugins, { readonly fault: unknown }>;
+
+/** While the lease is held: what its parts share. */
+interface Term {
+  readonly epoch: number;
+  readonly keeper: LeaseKeeper;
+  readonly reporter: StateReporter;
+}
 
 /** One enabled pipeline. */
 export class Pipeline {
@@ -52,8 +63,9 @@ export class Pipeline {
   readonly #stop = new AbortController();
   /** Aborted, and replaced, when the configuration changes. */
   #change = new AbortController();
+  /** Aborted, and replaced, when the lease may have become free. */
+  #hope = new AbortController();
   #running: Promise<void> | null = null;
-  #reported = "";
   #troubles = 0;
 
   constructor(options: PipelineOptions) {
@@ -77,6 +89,11 @@ export class Pipeline {
     this.#change.abort();
   }
 
+  /** Another relay may have given up the lease: ask for it now, if it is not held. */
+  poke(): void {
+    this.#hope.abort();
+  }
+
   /** Drain, save, give up the lease. */
   async stop(): Promise<void> {
     this.#stop.abort();
@@ -88,60 +105,66 @@ export class Pipeline {
     while (!this.#stop.signal.aborted) {
       const epoch = await this.#acquire();
       if (epoch === null) continue;
-      const keeper = new LeaseKeeper(store.lease, epoch, leaseMs, clock);
       log.debug("Lease taken", { epoch });
-      await this.#hold(epoch, keeper);
+      const keeper = new LeaseKeeper(store.lease, epoch, leaseMs, clock);
+      const reporter = new StateReporter({ store, epoch, clock, log });
+      await this.#hold({ epoch, keeper, reporter });
+      reporter.end();
       await keeper.release();
-      this.#reported = "";
     }
   }
 
   async #acquire(): Promise<number | null> {
     const { store, leaseMs, clock, log } = this.#options;
+    // Before the question, so that no news after it is missed.
+    this.#hope = new AbortController();
     try {
       const epoch = await store.lease.tryAcquire(leaseMs);
       if (epoch !== null) return epoch;
     } catch (error) {
       log.debug("Cannot ask for the lease", { error: messageOf(error) });
     }
-    await clock.sleep(leaseMs / 3, this.#stop.signal);
+    await clock.sleep(leaseMs / 3, AbortSignal.any([this.#stop.signal, this.#hope.signal]));
     return null;
   }
 
-  async #hold(epoch: number, keeper: LeaseKeeper): Promise<void> {
+  async #hold(term: Term): Promise<void> {
+    const { keeper, reporter } = term;
+    reporter.tell(STARTING);
     while (!this.#stop.signal.aborted && !keeper.lost.aborted) {
+      // A trouble stays in sight while the same configuration is tried again.
+      if (this.#change.signal.aborted) reporter.tell(STARTING);
       this.#change = new AbortController();
       const interrupt = AbortSignal.any([this.#stop.signal, this.#change.signal, keeper.lost]);
       try {
-        await this.#attempt(epoch, keeper, interrupt);
+        await this.#attempt(term, interrupt);
       } catch (error) {
         if (error instanceof FencedError) keeper.lose();
-        else await this.#pauseAfter(epoch, error, interrupt);
+        else await this.#pauseAfter(error, reporter, interrupt);
       }
     }
   }
 
   /** One life of the configuration: prepared, opened, run until something interrupts it or throws. */
-  async #attempt(epoch: number, keeper: LeaseKeeper, interrupt: AbortSignal): Promise<void> {
-    const { store, preparer } = this.#options;
-    await this.#report(epoch, { state: "starting", code: null, reason: null, advice: null }, "quiet");
+  async #attempt(term: Term, interrupt: AbortSignal): Promise<void> {
+    const { store, preparer, clock } = this.#options;
     const spec = this.#spec;
     const prepared = await preparer.prepare(spec);
-    const outbox = await store.openOutbox(spec, epoch);
-    const plugins = await this.#openPlugins(epoch, prepared, interrupt);
+    const outbox = await store.openOutbox(spec, term.epoch);
+    const plugins = await this.#openPlugins(prepared, term.reporter, interrupt);
     if (plugins === null) return;
     const session = new Session({
       ...prepared,
       ...outbox,
       sink: plugins.sink,
       format: plugins.format,
-      clock: this.#options.clock,
-      onState: (state) => void this.#report(epoch, reportOf(state)),
+      clock,
+      onState: (state) => term.reporter.tell(reportOf(state)),
     });
     try {
+      term.reporter.tell(RUNNING);
       session.start();
-      await this.#report(epoch, { state: "running", code: null, reason: null, advice: null });
-      await this.#attend(session, keeper, interrupt);
+      await this.#attend(session, term.keeper, interrupt);
     } finally {
       await session.abort();
       await plugins.close();
@@ -150,30 +173,40 @@ export class Pipeline {
 
   /** Wait for what ends the session; drains it when the end is orderly. */
   async #attend(session: Session, keeper: LeaseKeeper, interrupt: AbortSignal): Promise<void> {
+    const { clock, log, drainMs } = this.#options;
+    const startedMs = clock.monotonic();
     const ended = session.ended.then((error) => ({ error }));
     const cause = await Promise.race([ended, aborted(interrupt).then(() => null)]);
-    const counts = session.counts;
-    if (counts.delivered > 0) this.#troubles = 0;
+    if (session.counts.delivered > 0 || clock.monotonic() - startedMs >= REOPEN.maxMs) this.#troubles = 0;
     if (cause !== null) throw cause.error;
     if (keeper.lost.aborted) {
-      this.#options.log.warn("Lease lost: another relay may go on from the saved position");
+      log.warn("Lease lost: another relay may go on from the saved position");
       return;
     }
-    const drained = await session.drain(this.#options.drainMs);
+    const drained = await session.drain(drainMs);
+    if (session.failure !== null) throw session.failure.error;
     if (!drained) {
-      this.#options.log.warn(
-        "Stopped before everything read was delivered; it is delivered by the next session",
-      );
+      log.warn("Stopped before everything read was delivered; it is delivered by the next session");
     }
   }
 
   /** Open sink and format; waits out their faults. `null` when interrupted. */
-  async #openPlugins(epoch: number, prepared: Prepared, interrupt: AbortSignal): Promise<Plugins | null> {
+  async #openPlugins(
+    prepared: Prepared,
+    reporter: StateReporter,
+    interrupt: AbortSignal,
+  ): Promise<Plugins | null> {
+    const { clock } = this.#options;
     for (let attempt = 1; !interrupt.aborted; attempt++) {
-      const opened = await prepared.open();
+      const opening = prepared.open();
+      const opened = await Promise.race([opening, aborted(interrupt).then(() => null)]);
+      if (opened === null) {
+        // It may take its time: nobody waits for a plugin that is not wanted any more.
+        opening.then((late) => "fault" in late ? undefined : late.close()).catch(() => {});
+        return null;
+      }
       if (!("fault" in opened)) return opened;
-      await this.#report(epoch, reportOf(stateOf(opened.fault)));
-      const { clock } = this.#options;
+      reporter.tell(reportOf(stateOf(opened.fault)));
       const jittered = backoffMs(REOPEN, attempt, clock.random());
       const leastMs = opened.fault.kind === "configuration" ? LIMITS.blockedRetryMs : 0;
       await clock.sleep(Math.max(jittered, leastMs), interrupt);
@@ -181,35 +214,13 @@ export class Pipeline {
     return null;
   }
 
-  async #pauseAfter(epoch: number, error: unknown, interrupt: AbortSignal): Promise<void> {
+  async #pauseAfter(error: unknown, reporter: StateReporter, interrupt: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     const report = reportOfError(error);
-    await this.#report(epoch, report);
+    reporter.tell(report);
     if (report.state === "stopped") await aborted(interrupt);
     else if (report.state === "blocked") await clock.sleep(LIMITS.blockedRetryMs, interrupt);
     else await clock.sleep(backoffMs(REOPEN, ++this.#troubles, clock.random()), interrupt);
-  }
-
-  /** Make a state known once, in the log and in the database; a database that is away learns of the next one. */
-  async #report(epoch: number, report: PipelineReport, loudness: "loud" | "quiet" = "loud"): Promise<void> {
-    const key = JSON.stringify(report);
-    if (key === this.#reported) return;
-    this.#reported = key;
-    if (loudness === "loud") this.#log(report);
-    await this.#options.store.report(epoch, report).catch((error) => {
-      this.#options.log.debug("Cannot report the state", { error: messageOf(error) });
-      this.#reported = "";
-    });
-  }
-
-  #log(report: PipelineReport): void {
-    const { log } = this.#options;
-    const { state, code, reason, advice } = report;
-    const fields = { ...(code && { code }), ...(reason && { reason }), ...(advice && { advice }) };
-    if (state === "waiting") log.warn("Waiting", fields);
-    else if (state === "blocked" || state === "stopped") {
-      log.error(state === "blocked" ? "Blocked" : "Stopped", fields);
-    } else log.info("Running", fields);
   }
 }
 

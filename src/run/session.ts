@@ -14,6 +14,7 @@ import { Frontier } from "../ack/frontier.ts";
 import type { OffsetStore } from "../ack/mod.ts";
 import type { Clock } from "../base/clock.ts";
 import { LIMITS } from "../base/limits.ts";
+import { within } from "../base/within.ts";
 import { DeadLetterDesk } from "../deliver/dead_letter_desk.ts";
 import { Dispatcher, type RetryPolicy } from "../deliver/dispatcher.ts";
 import type { Sink } from "../deliver/mod.ts";
@@ -66,12 +67,13 @@ export class Session {
   readonly #reader: Reader;
   readonly #encoder: PageEncoder;
   readonly #end = Promise.withResolvers<unknown>();
+  #failure: { readonly error: unknown } | null = null;
   readonly #counts: SessionCounts = { delivered: 0, filtered: 0, deadLettered: 0 };
   #pumping: Promise<void> = Promise.resolve();
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
-    const fail = (error: unknown) => this.#end.resolve(error);
+    const fail = (error: unknown) => this.#fail(error);
     this.#committer = new Committer(parts.offsets, parts.clock, fail);
     this.#desk = new DeadLetterDesk(parts.deadLetters, () => this.#settled(0), fail);
     this.#dispatcher = new Dispatcher({
@@ -97,6 +99,11 @@ export class Session {
     return this.#end.promise;
   }
 
+  /** The error that ended the session, also while it was drained; `null` when none did. */
+  get failure(): { readonly error: unknown } | null {
+    return this.#failure;
+  }
+
   /** What the session has done so far. */
   get counts(): Readonly<SessionCounts> {
     return { ...this.#counts, deadLettered: this.#desk.filed };
@@ -105,7 +112,7 @@ export class Session {
   /** Start all stages. */
   start(): void {
     this.#reader.start();
-    this.#pumping = this.#pump().catch((error) => this.#end.resolve(error));
+    this.#pumping = this.#pump().catch((error) => this.#fail(error));
   }
 
   /** Try again now if the sink or format is in trouble. */
@@ -118,14 +125,10 @@ export class Session {
    * Stop reading, finish what is in flight, save the frontier.
    *
    * @param drainMs how long to wait for the sink, in milliseconds; a sink that is in trouble is not waited for
-   * @returns whether everything that had been read was finished
+   * @returns whether everything that had been given to the sink was finished
    */
   async drain(drainMs: number): Promise<boolean> {
-    const timer = new AbortController();
-    const timeout = this.#parts.clock.sleep(drainMs, timer.signal);
-    const settled = this.#settle();
-    await Promise.race([settled, timeout, this.#end.promise]);
-    timer.abort();
+    await within(this.#parts.clock, drainMs, Promise.race([this.#settle(), this.#end.promise]));
     const drained = this.#dispatcher.idle;
     await this.#shut();
     return drained;
@@ -137,11 +140,17 @@ export class Session {
     await this.#shut();
   }
 
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#end.resolve(error);
+  }
+
   async #settle(): Promise<void> {
     await this.#reader.stop();
     this.#encoder.close();
+    this.#dispatcher.hurry();
     await this.#pumping;
-    if (!this.#dispatcher.recovering) await this.#dispatcher.drained();
+    await this.#dispatcher.settled();
     await this.#desk.flush();
     await this.#committer.flush();
   }
@@ -150,11 +159,8 @@ export class Session {
   async #shut(): Promise<void> {
     this.#encoder.close();
     this.#dispatcher.close();
-    const timer = new AbortController();
-    const timeout = this.#parts.clock.sleep(LIMITS.shutdownMs, timer.signal);
     const ended = Promise.all([this.#reader.stop(), this.#pumping, this.#committer.flush()]);
-    await Promise.race([ended, timeout]);
-    timer.abort();
+    await within(this.#parts.clock, LIMITS.shutdownMs, ended);
   }
 
   async #pump(): Promise<void> {

@@ -21,6 +21,8 @@ export interface Supervised {
   readonly spec: PipelineSpec;
   start(): void;
   update(spec: PipelineSpec): void;
+  /** Something has changed: its lease may have become free. */
+  poke(): void;
   stop(): Promise<void>;
 }
 
@@ -56,20 +58,25 @@ export class Supervisor {
   /** Drain all pipelines, side by side. */
   async stop(): Promise<void> {
     this.#stop.abort();
-    await this.#running;
+    // Before anything is waited for: a look at a database that hangs must not hold up the drain.
     for (const name of [...this.#pipelines.keys()]) this.#end(name);
     await Promise.all(this.#ending.values());
+    await this.#running;
   }
 
   async #watch(): Promise<void> {
     const { catalog, clock, log } = this.#options;
     let failures = 0;
+    let told = false;
     while (!this.#stop.signal.aborted) {
       try {
-        this.#reconcile(await catalog.load());
+        const specs = await catalog.load();
+        if (this.#stop.signal.aborted) return;
+        this.#reconcile(specs);
+        if (told || failures > 0) { for (const pipeline of this.#pipelines.values()) pipeline.poke(); }
         if (failures > 0) log.info("PostgreSQL answers again");
         failures = 0;
-        await catalog.waitForChange(LIMITS.catalogPollMs, this.#stop.signal);
+        told = await catalog.waitForChange(LIMITS.catalogPollMs, this.#stop.signal);
       } catch (error) {
         if (failures++ === 0) {
           log.warn("Cannot read the pipelines: waiting for PostgreSQL", { reason: messageOf(error) });
@@ -90,7 +97,7 @@ export class Supervisor {
         if (!this.#ending.has(name)) this.#begin(spec);
       } else if (isElsewhere(pipeline.spec, spec)) {
         this.#end(name);
-      } else if (pipeline.spec.revision !== spec.revision) {
+      } else if (isChanged(pipeline.spec, spec)) {
         pipeline.update(spec);
       }
     }
@@ -121,6 +128,11 @@ export class Supervisor {
       await clock.sleep(LIMITS.maintainEveryMs * (0.75 + clock.random() / 2), this.#stop.signal);
     }
   }
+}
+
+/** Whether a configuration is another one. A pipeline that was deleted and made again begins with revision 1 again. */
+function isChanged(before: PipelineSpec, now: PipelineSpec): boolean {
+  return before.revision !== now.revision || JSON.stringify(before.config) !== JSON.stringify(now.config);
 }
 
 /** Whether a pipeline now reads another outbox, or for another group: that is another pipeline of the same name. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { LIMITS } from "../../../src/base/limits.ts";
 import { LeaseKeeper } from "../../../src/run/lease_keeper.ts";
 import type { Lease } from "../../../src/run/mod.ts";
 import { VirtualClock } from "../../support/virtual_clock.ts";
@@ -50,4 +51,16 @@ Deno.test("LeaseKeeper loses the lease when a renewal hangs for the rest of it",
   const { clock, keeper } = setup(() => new Promise(() => {}));
   await clock.run(clock.sleep(9_100));
   assert.equal(keeper.lost.aborted, true);
+});
+
+Deno.test("LeaseKeeper.release() waits neither for a renewal under way nor long for a database that hangs", async () => {
+  const clock = new VirtualClock();
+  const never = () => new Promise<never>(() => {});
+  const lease: Lease = { tryAcquire: never, renew: never, release: never };
+  const keeper = new LeaseKeeper(lease, 7, 60_000, clock);
+  await clock.run(clock.sleep(20_100));
+  const startedMs = clock.monotonic();
+  await clock.run(keeper.release());
+  assert.ok(clock.monotonic() - startedMs <= LIMITS.shutdownMs, `${clock.monotonic() - startedMs} ms`);
+  assert.equal(keeper.lost.aborted, false);
 });

@@ -20,11 +20,21 @@ function setup() {
   const clock = new VirtualClock();
   const events: string[] = [];
   let specs: PipelineSpec[] = [];
-  let down = false;
+  let down: boolean | "hangs" = false;
   let stopMs = 0;
+  let told = new AbortController();
   const catalog: Catalog = {
-    load: () => down ? Promise.reject(new Error("down")) : Promise.resolve(specs),
-    waitForChange: (ms, signal) => clock.sleep(ms, signal),
+    load: async () => {
+      while (down === "hangs") await clock.sleep(10);
+      if (down) throw new Error("down");
+      return specs;
+    },
+    waitForChange: async (ms, signal) => {
+      await clock.sleep(ms, AbortSignal.any([signal, told.signal]));
+      const wasTold = told.signal.aborted;
+      told = new AbortController();
+      return wasTold;
+    },
     maintain: () => Promise.resolve([]),
   };
   const create = (made: PipelineSpec) => ({
@@ -34,6 +44,7 @@ function setup() {
       this.spec = changed;
       events.push(`update ${changed.name} ${changed.revision}`);
     },
+    poke: () => void events.push(`poke ${made.name}`),
     stop: async () => {
       await clock.sleep(stopMs);
       events.push(`stop ${made.name}`);
@@ -46,7 +57,8 @@ function setup() {
     events,
     supervisor,
     set: (changed: PipelineSpec[]) => specs = changed,
-    setDown: (value: boolean) => down = value,
+    setDown: (value: boolean | "hangs") => down = value,
+    notify: () => told.abort(),
     setStopMs: (ms: number) => stopMs = ms,
   };
 }
@@ -89,6 +101,49 @@ Deno.test("Supervisor keeps pipelines running while the catalog cannot be read",
   await clock.run(clock.sleep(6_000));
   assert.deepEqual(events, ["start a 1", "stop a"]);
   await clock.run(supervisor.stop());
+});
+
+Deno.test("Supervisor changes a pipeline that was deleted and made again between two looks", async () => {
+  const { clock, events, supervisor, set } = setup();
+  set([spec("a", { config: { topic: "old" } })]);
+  await clock.run(clock.sleep(1_010));
+  set([spec("a", { config: { topic: "new" } })]);
+  await clock.run(clock.sleep(1_010));
+  assert.deepEqual(events, ["start a 1", "update a 1"]);
+  await clock.run(supervisor.stop());
+});
+
+Deno.test("Supervisor lets pipelines ask for their leases when told of a change, and after an outage", async () => {
+  const { clock, events, supervisor, set, setDown, notify } = setup();
+  set([spec("a")]);
+  await clock.run(clock.sleep(1_500));
+  events.length = 0;
+  await clock.run(clock.sleep(5_000));
+  assert.deepEqual(events, [], "nobody told it anything");
+  notify();
+  await clock.run(clock.sleep(100));
+  assert.deepEqual(events, ["poke a"]);
+  setDown(true);
+  await clock.run(clock.sleep(5_000));
+  setDown(false);
+  await clock.run(clock.sleep(6_000));
+  assert.deepEqual(events, ["poke a", "poke a"]);
+  await clock.run(supervisor.stop());
+});
+
+Deno.test("Supervisor drains its pipelines although a look at the catalog hangs, and starts none afterwards", async () => {
+  const { clock, events, supervisor, set, setDown } = setup();
+  set([spec("a")]);
+  await clock.run(clock.sleep(1_010));
+  setDown("hangs");
+  set([spec("a"), spec("b")]);
+  await clock.run(clock.sleep(2_000));
+  const stopped = supervisor.stop();
+  await clock.run(clock.sleep(100));
+  assert.deepEqual(events, ["start a 1", "stop a"]);
+  setDown(false);
+  await clock.run(stopped);
+  assert.deepEqual(events, ["start a 1", "stop a"]);
 });
 
 Deno.test("Supervisor waits for a draining pipeline before it starts its successor, and for nothing else", async () => {

@@ -1,0 +1,89 @@
+/**
+ * Tells the state of a pipeline: to the operator in the log, and to the database for `status`.
+ *
+ * @module
+ */
+
+import { backoffMs } from "../base/backoff.ts";
+import type { Clock } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
+import type { Logger } from "../base/telemetry.ts";
+import type { PipelineReport, PipelineStore } from "./mod.ts";
+
+/** What a reporter needs. */
+export interface StateReporterOptions {
+  readonly store: Pick<PipelineStore, "report">;
+  /** Of the lease under which it reports. */
+  readonly epoch: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Waits between attempts to write to a database that is away. */
+const REWRITE = { initialMs: 200, maxMs: 5_000 };
+
+/**
+ * Reports each change once. Writes one state after the other, as two at once could arrive in the wrong order; of those that
+ * wait only the newest is written, and it is written again until it stands in the database.
+ */
+export class StateReporter {
+  readonly #options: StateReporterOptions;
+  readonly #ended = new AbortController();
+  /** The newest state, as a text to compare. */
+  #told = "";
+  #wanted: PipelineReport | null = null;
+  #writing: Promise<void> | null = null;
+
+  constructor(options: StateReporterOptions) {
+    this.#options = options;
+  }
+
+  /** The pipeline is in this state now. */
+  tell(report: PipelineReport): void {
+    const told = JSON.stringify(report);
+    if (told === this.#told) return;
+    this.#told = told;
+    this.#log(report);
+    this.#wanted = report;
+    this.#writing ??= this.#write().finally(() => this.#writing = null);
+  }
+
+  /** The lease is given up: what is not written yet is of no interest any more. */
+  end(): void {
+    this.#wanted = null;
+    this.#ended.abort();
+  }
+
+  async #write(): Promise<void> {
+    const { store, epoch, clock, log } = this.#options;
+    for (let failures = 0; this.#wanted !== null;) {
+      const report = this.#wanted;
+      this.#wanted = null;
+      try {
+        await store.report(epoch, report);
+        failures = 0;
+      } catch (error) {
+        log.debug("Cannot report the state", { error: messageOf(error) });
+        await clock.sleep(backoffMs(REWRITE, ++failures, clock.random()), this.#ended.signal);
+        if (!this.#ended.signal.aborted) this.#wanted ??= report;
+      }
+    }
+  }
+
+  #log({ state, code, reason, advice }: PipelineReport): void {
+    const { log } = this.#options;
+    const fields = { ...(code && { code }), ...(reason && { reason }), ...(advice && { advice }) };
+    switch (state) {
+      case "starting":
+        return log.debug("Starting", fields);
+      case "running":
+        return log.info("Running", fields);
+      case "waiting":
+        return log.warn("Waiting", fields);
+      case "blocked":
+        return log.error("Blocked", fields);
+      case "stopped":
+        return log.error("Stopped", fields);
+    }
+  }
+}
