@@ -55,7 +55,7 @@ export function lineAt(text: string, offset: number): number {
 }
 
 /** What a file imports, re-exports, imports when it runs, or resolves; in that order only by chance. */
-export function importsOf(file: SourceFile): readonly Import[] {
+export const importsOf = remembered((file): readonly Import[] => {
   const found: Import[] = [];
   const add = (specifier: unknown, names: readonly string[], { range }: Node, url = false) => {
     if (typeof specifier !== "string") return;
@@ -75,7 +75,7 @@ export function importsOf(file: SourceFile): readonly Import[] {
     },
   });
   return found;
-}
+});
 
 /** Every function of a file, however deep. */
 export function functionsOf(file: SourceFile): readonly FunctionSpan[] {
@@ -89,7 +89,7 @@ export function functionsOf(file: SourceFile): readonly FunctionSpan[] {
 }
 
 /** The declarations that a file exports by name; re-exports are not its own. */
-export function exportsOf(file: SourceFile): readonly Export[] {
+export const exportsOf = remembered((file): readonly Export[] => {
   const found: Export[] = [];
   visit(file, {
     ExportNamedDeclaration({ declaration, range }) {
@@ -100,6 +100,16 @@ export function exportsOf(file: SourceFile): readonly Export[] {
     },
   });
   return found;
+});
+
+/** The same function, asked once for each file: several rules want to know the same. */
+function remembered<Result>(read: (file: SourceFile) => Result): (file: SourceFile) => Result {
+  const known = new WeakMap<SourceFile, { readonly result: Result }>();
+  return (file) => {
+    const entry = known.get(file) ?? { result: read(file) };
+    known.set(file, entry);
+    return entry.result;
+  };
 }
 
 function declaredNames(declaration: Node): readonly string[] {
