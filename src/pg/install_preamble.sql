@@ -23,12 +23,12 @@ DO $schema$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'tide') THEN
     CREATE SCHEMA tide;
-  ELSIF EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      WHERE n.nspname = 'tide')
-    AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      WHERE n.nspname = 'tide' AND c.relname = 'schema_version') THEN
+  ELSIF NOT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass('tide.schema_version')
+      AND attname = 'applied_at')
+    AND (EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = 'tide'::pg_catalog.regnamespace)
+      OR EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'tide'::pg_catalog.regnamespace)) THEN
     RAISE EXCEPTION USING ERRCODE = 'TD072',
-      MESSAGE = 'Cannot install pg-tide: the database has a schema tide with relations that are not pg-tide''s',
+      MESSAGE = 'Cannot install pg-tide: the database has a schema tide that is not pg-tide''s',
       HINT = 'Rename or drop that schema, or use another database.';
   END IF;
   CREATE TABLE IF NOT EXISTS tide.schema_version (

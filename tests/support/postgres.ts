@@ -52,6 +52,8 @@ export interface PostgresServer extends SharedPostgres, AsyncDisposable {
   halt(): Promise<void>;
   /** End it at once, as a crash of the machine would look to it: the next start recovers from the log. */
   kill(): Promise<void>;
+  /** Restart it as a standby, which has no primary to follow and answers reading queries. */
+  demote(): Promise<void>;
   /** Stop it and remove its data; twice is once. */
   stop(): Promise<void>;
 }
@@ -200,6 +202,13 @@ class EmbeddedPostgres implements PostgresServer {
     await this.start();
   }
 
+  async demote(): Promise<void> {
+    await this.halt();
+    // Read by the server's user, whatever this process's umask is.
+    await Deno.writeTextFile(join(this.#data, "standby.signal"), "", { mode: 0o644 });
+    await this.start();
+  }
+
   async stop(): Promise<void> {
     await this.#end("SIGQUIT");
     await Deno.remove(this.#folder, { recursive: true }).catch(ignoreNotFound);
@@ -237,7 +246,7 @@ class EmbeddedPostgres implements PostgresServer {
   async #isReady(pid: number): Promise<boolean> {
     try {
       const lines = (await Deno.readTextFile(join(this.#data, "postmaster.pid"))).split("\n");
-      return lines[0] === String(pid) && lines[7]?.trim() === "ready";
+      return lines[0] === String(pid) && ["ready", "standby"].includes(lines[7]?.trim() ?? "");
     } catch (error) {
       ignoreNotFound(error);
       return false;

@@ -3,11 +3,12 @@
  * a template would.
  *
  * ```ts
- * await using database = await tideDatabase(await sharedPostgres(18));
- * await database.sql`SELECT tide.outbox_create('orders', retention_hours => 48)`;
- * const app = await database.createRole();
- * await database.sql`SELECT tide.grant_publish('orders', ${app.name})`;
- * await app.sql`SELECT tide.outbox_publish('orders', '{}'::jsonb)`;
+ * tideTest("outbox_publish() publishes for a role that was granted it", async (database) => {
+ *   await database.sql`SELECT tide.outbox_create('orders', retention_hours => 48)`;
+ *   const app = await database.createRole();
+ *   await database.sql`SELECT tide.grant_publish('orders', ${app.name})`;
+ *   await app.sql`SELECT tide.outbox_publish('orders', '{}'::jsonb)`;
+ * });
  * ```
  *
  * @module
@@ -19,7 +20,7 @@ import { REGISTRY } from "../../plugins/registry.ts";
 import { KERNEL_FIELDS, KERNEL_RULES } from "../../src/config/kernel_fields.ts";
 import { printInstall } from "../../src/pg/migrate.ts";
 import type { DescribedPlugin } from "../../src/pg/plugin_catalog.ts";
-import type { SharedPostgres, TestDatabase } from "./postgres.ts";
+import { type SharedPostgres, sharedPostgres, type TestDatabase } from "./postgres.ts";
 
 /** What the installed schema knows how to configure: the kernel and every first-party plugin. */
 export const INSTALLED_PLUGINS: readonly DescribedPlugin[] = [
@@ -51,6 +52,23 @@ export interface TestRole {
   readonly url: string;
   /** One connection of that role. */
   readonly sql: postgres.Sql;
+}
+
+/** The versions of PostgreSQL that everything about the schema is tested on. */
+export const POSTGRES_VERSIONS = [14, 18] as const;
+
+/** A test that runs on each of {@link POSTGRES_VERSIONS}, in a database of its own. */
+export function tideTest(
+  title: string,
+  body: (database: TideDatabase, server: SharedPostgres) => Promise<void>,
+): void {
+  for (const version of POSTGRES_VERSIONS) {
+    Deno.test(`${title} (PostgreSQL ${version})`, async () => {
+      const server = await sharedPostgres(version);
+      await using database = await tideDatabase(server);
+      await body(database, server);
+    });
+  }
 }
 
 /** A new database with the schema installed. */

@@ -1,4 +1,4 @@
--- Publishing. `tide.outbox_publish(name, …)` runs with the rights of its caller and hands on to the outbox's own function
+-- Publishing. `tide.outbox_publish(name, ...)` runs with the rights of its caller and hands on to the outbox's own function
 -- `tide.publish_<number>`, which runs with the rights of the schema's owner. PostgreSQL itself thus checks who may publish where,
 -- also after SET ROLE and inside other functions: a definer function cannot know its caller.
 --

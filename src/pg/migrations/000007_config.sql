@@ -88,7 +88,7 @@ BEGIN
 END
 $body$;
 
--- What is wrong with the references in a value, or NULL. In a field that takes none, only ${env:…} and ${file:…} are mistakes.
+-- What is wrong with the references in a value, or NULL. In a field that takes none, only ${env:...} and ${file:...} are mistakes.
 CREATE FUNCTION tide.reference_problem(p_value jsonb, p_field jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
