@@ -59,6 +59,7 @@ export function printInstall(plugins: readonly DescribedPlugin[] = []): string {
     "BEGIN ISOLATION LEVEL READ COMMITTED;",
     "SET LOCAL search_path = pg_catalog, pg_temp;",
     readStatement("install_preamble"),
+    REFUSE_NEWER,
     ...MIGRATIONS.map((name, i) => step(i + 1, readStatement(`migrations/${name}`))),
     catalogScript(plugins),
     "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA tide FROM PUBLIC;",
@@ -66,6 +67,20 @@ export function printInstall(plugins: readonly DescribedPlugin[] = []): string {
     "",
   ].join("\n\n");
 }
+
+/** What a newer version has installed stays as it is: this one would take its plugins' fields back. */
+const REFUSE_NEWER = `DO $newer$
+DECLARE
+  v_version integer := (SELECT max(version) FROM tide.schema_version);
+BEGIN
+  IF v_version > ${SCHEMA.newest} THEN
+    RAISE EXCEPTION USING ERRCODE = 'TD073',
+      MESSAGE = pg_catalog.format('Cannot install pg-tide: the schema tide has version %s, expected at most ${SCHEMA.newest}',
+        v_version),
+      HINT = 'Use a newer pg-tide: the schema was installed by one.';
+  END IF;
+END
+$newer$;`;
 
 /** A migration that applies itself once. The text is executed only when its number is missing, so it is parsed only then. */
 function step(version: number, text: string): string {
