@@ -45,6 +45,8 @@ export async function givenDatabase(url: string, name: string): Promise<DemoData
 
 /** A connection that is not used any more is given back: servers have few. */
 const IDLE_SECONDS = 5;
+/** Whoever used one has ended by then, so that this is no wait. */
+const CLOSE_SECONDS = 5;
 
 interface Role {
   readonly name: string;
@@ -129,7 +131,7 @@ class Place implements DemoDatabase {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#clients.splice(0).map((client) => client.end({ timeout: 0 })));
+    await Promise.all(this.#clients.splice(0).map((client) => client.end({ timeout: CLOSE_SECONDS })));
     await this.#remove();
   }
 }

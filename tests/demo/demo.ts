@@ -30,7 +30,7 @@ export async function runDemo(options: DemoOptions, screen: Screen, signal: Abor
   await using stack = new AsyncDisposableStack();
   const database = stack.use(await openDatabase(options, name, screen));
   signal.throwIfAborted();
-  const topics = stack.use(await openTopics(options, name, screen));
+  const topics = stack.use(await openTopics(options, name, screen, signal));
   signal.throwIfAborted();
   const relay = stack.use(new DemoRelay(database.url));
   await screen.during("pg-tide install", () => relay.install(), (said) => `pg-tide install: ${said}`);
@@ -53,8 +53,13 @@ function openDatabase(
   return screen.during(what, open, ({ description }) => `PostgreSQL: ${description}`);
 }
 
-function openTopics({ brokers }: DemoOptions, name: string, screen: Screen): Promise<DemoTopics> {
-  const open = () => brokers === undefined ? ownTopics() : givenTopics(brokers, `${name}.`);
+function openTopics(
+  { brokers }: DemoOptions,
+  name: string,
+  screen: Screen,
+  signal: AbortSignal,
+): Promise<DemoTopics> {
+  const open = () => brokers === undefined ? ownTopics(signal) : givenTopics(brokers, `${name}.`);
   const what = brokers === undefined
     ? "Starting Apache Kafka; the first run downloads it by Maven"
     : "Connecting to Kafka";

@@ -8,6 +8,7 @@ import type { Sql } from "postgres";
 import { pause } from "./interrupt.ts";
 import type { Ledger } from "./ledger.ts";
 import { Publisher } from "./publisher.ts";
+import { type Task, together } from "./together.ts";
 
 /** Connections that commit as fast as they may. */
 const QUICK = 4;
@@ -52,20 +53,18 @@ export async function publishLoad(
   ledger: Ledger,
   signal: AbortSignal,
 ): Promise<void> {
-  const share = shareOf(messages);
-  const failed = new AbortController();
-  const either = AbortSignal.any([signal, failed.signal]);
-  const publisher = (name: string) => new Publisher(connect(1), `${prefix}-${name}`, ledger, either);
-  const patient = REPORTS.map((keys, i) =>
-    publishPatiently(publisher(`patient-${i + 1}`), keys, share.transactions, either)
-  );
-  const pace = new Pace(share.quickMessages, either);
-  const quick = namesOf("quick", QUICK).map((name, i) =>
-    publishQuickly(publisher(name), pace, i * WAIT_EVERY / QUICK)
-  );
-  // When one fails the others are stopped, and waited for: none works on behind whoever called.
-  await Promise.allSettled([...patient, ...quick].map((work) => work.catch((error) => failed.abort(error))));
-  failed.signal.throwIfAborted();
+  const { transactions, quickMessages } = shareOf(messages);
+  const pace = new Pace(quickMessages);
+  const publisher = (name: string, either: AbortSignal) =>
+    new Publisher(connect(1), `${prefix}-${name}`, ledger, either);
+  await together(signal, [
+    ...REPORTS.map((keys, i): Task => (either) =>
+      publishPatiently(publisher(`patient-${i + 1}`, either), keys, transactions, either)
+    ),
+    ...namesOf("quick", QUICK).map((name, i): Task => (either) =>
+      publishQuickly(publisher(name, either), pace, i * WAIT_EVERY / QUICK, either)
+    ),
+  ]);
 }
 
 function shareOf(messages: number): Share {
@@ -90,9 +89,14 @@ async function publishPatiently(
 }
 
 /** Short transactions of one to seven messages, until all are published. @param first differs, so that not all wait at once */
-async function publishQuickly(publisher: Publisher, pace: Pace, first: number): Promise<void> {
+async function publishQuickly(
+  publisher: Publisher,
+  pace: Pace,
+  first: number,
+  signal: AbortSignal,
+): Promise<void> {
   for (let i = first + 1;; i++) {
-    const count = await pace.take(1 + Math.floor(Math.random() * 7));
+    const count = await pace.take(1 + Math.floor(Math.random() * 7), signal);
     if (count === 0) return;
     const keys = pick(ACCOUNTS, count);
     if (i % WAIT_EVERY === 0) keys[0] = REPORTS[(i / WAIT_EVERY) % PATIENT]![0]!;
@@ -104,21 +108,19 @@ async function publishQuickly(publisher: Publisher, pace: Pace, first: number): 
 /** Hands out how many messages to publish next, and when. */
 class Pace {
   readonly #total: number;
-  readonly #signal: AbortSignal;
   readonly #start = performance.now();
   #taken = 0;
 
-  constructor(total: number, signal: AbortSignal) {
+  constructor(total: number) {
     this.#total = total;
-    this.#signal = signal;
   }
 
   /** Wait until it is time. @returns how many of the wanted are left; 0 when all were handed out */
-  async take(wanted: number): Promise<number> {
+  async take(wanted: number, signal: AbortSignal): Promise<number> {
     const count = Math.min(wanted, this.#total - this.#taken);
     const due = this.#start + LEAST_DURATION_MS * this.#taken / this.#total;
     this.#taken += count;
-    await pause(Math.max(0, due - performance.now()), this.#signal);
+    await pause(Math.max(0, due - performance.now()), signal);
     return count;
   }
 }

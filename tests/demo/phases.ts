@@ -11,6 +11,7 @@ import { type Ledger, now } from "./ledger.ts";
 import { ACCOUNTS, publishLoad } from "./load.ts";
 import { OUTBOX, Publisher } from "./publisher.ts";
 import { LEASE_MS } from "./relay_process.ts";
+import { alongside, type Task, together } from "./together.ts";
 import { formatted, progressOf, type Stage, Underway, untilDelivered } from "./stage.ts";
 
 const STEADY_PER_SECOND = 400;
@@ -28,20 +29,20 @@ export async function runSteady(
   stage.screen.line(`\nUnhurried: ${formatted(messages)} messages, ${STEADY_PER_SECOND} a second`);
   const start = performance.now();
   let next = 0;
-  const work = async (publisher: Publisher) => {
+  const publishers = Array.from({ length: STEADY_CONNECTIONS }, (_, i): Task => async (signal) => {
+    const publisher = new Publisher(database.connect(1), `steady-${i + 1}`, ledger, signal);
     while (next < messages) {
-      const i = next++;
-      await pause(Math.max(0, start + i * 1000 / STEADY_PER_SECOND - performance.now()), stage.signal);
-      await publisher.transact({ keys: [ACCOUNTS[i % ACCOUNTS.length]!], holdMs: 0, rollBack: false });
+      const message = next++;
+      await pause(Math.max(0, start + message * 1000 / STEADY_PER_SECOND - performance.now()), signal);
+      await publisher.transact({ keys: [ACCOUNTS[message % ACCOUNTS.length]!], holdMs: 0, rollBack: false });
     }
-  };
+  });
   const before = await stage.topics.count(stage.topic);
-  const publishers = Array.from(
-    { length: STEADY_CONNECTIONS },
-    (_, i) => work(new Publisher(database.connect(1), `steady-${i + 1}`, ledger, stage.signal)),
+  await alongside(
+    stage.signal,
+    (signal) => together(signal, publishers),
+    (publishing) => untilDelivered(stage, new Underway(before, () => ledger.committed.length, publishing)),
   );
-  const publishing = Promise.all(publishers).then(() => {});
-  await untilDelivered(stage, new Underway(before, () => ledger.committed.length, publishing));
 }
 
 /** What the crash hit. */
@@ -57,18 +58,26 @@ export async function runCrash(
   messages: number,
   ledger: Ledger,
 ): Promise<Crash> {
-  const { screen, relay, topics, topic, signal } = stage;
+  const { screen, topics, topic, signal } = stage;
   screen.line(
     `\nWith a crash: ${
       formatted(messages)
     } messages from 6 connections, some transactions long, some rolled back`,
   );
   const before = await topics.count(topic);
-  const publishing = publishLoad(messages, (max) => database.connect(max), "load", ledger, signal);
-  const underway = new Underway(before, () => ledger.committed.length, publishing);
+  return await alongside(
+    signal,
+    (either) => publishLoad(messages, (max) => database.connect(max), "load", ledger, either),
+    (publishing) =>
+      killAmidst(stage, messages, new Underway(before, () => ledger.committed.length, publishing)),
+  );
+}
+
+async function killAmidst(stage: Stage, messages: number, underway: Underway): Promise<Crash> {
+  const { screen, relay, topics, topic } = stage;
   await untilInFlight(stage, underway, messages);
   const published = await relay.kill(() => underway.published);
-  const arrived = await topics.count(topic) - before;
+  const arrived = await topics.count(topic) - underway.before;
   screen.line(
     `  SIGKILL to the relay: ${formatted(published)} published, ${formatted(arrived)} at the broker`,
   );

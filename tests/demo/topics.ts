@@ -21,9 +21,9 @@ export interface DemoTopics extends AsyncDisposable {
   read(topic: string): Promise<readonly TopicRecord[]>;
 }
 
-/** Start a broker of the demo's own. */
-export async function ownTopics(): Promise<DemoTopics> {
-  const kafka = await startKafka();
+/** Start a broker of the demo's own. @param signal ends the start, which takes a few seconds */
+export async function ownTopics(signal: AbortSignal): Promise<DemoTopics> {
+  const kafka = await startKafka({ signal });
   const description = `Apache Kafka ${kafka.version} at ${kafka.brokers}`;
   return new Topics(kafka.brokers, description, "", () => kafka.stop());
 }

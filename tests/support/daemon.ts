@@ -116,17 +116,24 @@ export class Daemon {
   /**
    * Wait until the server says that it is ready.
    *
+   * @param signal ends the waiting
    * @throws Error with the end of its log when it ends instead, or is not ready in time
    */
-  async ready(title: string, isReady: () => Promise<boolean>, timeoutMs: number): Promise<void> {
+  async ready(
+    title: string,
+    isReady: () => Promise<boolean>,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<void> {
     try {
       await waitUntil(async () => {
         if (await isReady()) return true;
         const code = await this.exitCode();
         if (code !== undefined) throw new Error(`Cannot start ${title}: it ended with exit code ${code}`);
         return false;
-      }, { what: `${title} to be ready`, timeoutMs });
+      }, { what: `${title} to be ready`, timeoutMs, signal });
     } catch (error) {
+      if (signal?.aborted) throw error;
       const reason = error instanceof Error ? error.message : String(error);
       throw new Error(`${reason}\n${lastLines(await this.log())}`, { cause: error });
     }

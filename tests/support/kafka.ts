@@ -62,6 +62,8 @@ export interface KafkaOptions {
    * `auto.create.topics.enable` is `false` unless given.
    */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Ends a start that is under way, and removes what it has made. */
+  readonly signal?: AbortSignal;
   /** Of the JVM. @default `["-Xmx512m", "-Xms256m"]` */
   readonly jvmOptions?: readonly string[];
 }
@@ -148,6 +150,7 @@ class LocalKafka extends RunningKafka implements KafkaServer {
   readonly #folder: string;
   readonly #properties: string;
   readonly #jvmOptions: readonly string[];
+  readonly #signal: AbortSignal | undefined;
   #daemon: Daemon | undefined;
 
   constructor(version: string, jars: string, options: KafkaOptions) {
@@ -159,6 +162,7 @@ class LocalKafka extends RunningKafka implements KafkaServer {
     this.#jars = jars;
     this.#folder = folder;
     this.#properties = propertiesOf(port, freePort(), this.dataFolder, options.settings);
+    this.#signal = options.signal;
     this.#jvmOptions = options.jvmOptions ?? ["-Xmx512m", "-Xms256m"];
   }
 
@@ -185,7 +189,7 @@ class LocalKafka extends RunningKafka implements KafkaServer {
     });
     this.#daemon = daemon;
     const isReady = async () => (await daemon.log()).includes("Kafka Server started");
-    await daemon.ready("Apache Kafka", isReady, READY_WITHIN_MS);
+    await daemon.ready("Apache Kafka", isReady, READY_WITHIN_MS, this.#signal);
   }
 
   async log(): Promise<string> {

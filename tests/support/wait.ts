@@ -12,6 +12,8 @@ export interface WaitOptions {
   readonly timeoutMs?: number;
   /** @default 20 */
   readonly intervalMs?: number;
+  /** Ends the waiting with its reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -24,9 +26,10 @@ export async function waitUntil<Answer>(
   ask: () => Promise<Answer | undefined | false> | Answer | undefined | false,
   options: WaitOptions,
 ): Promise<Answer> {
-  const { what, timeoutMs = 30_000, intervalMs = 20 } = options;
+  const { what, timeoutMs = 30_000, intervalMs = 20, signal } = options;
   const end = performance.now() + timeoutMs;
   while (true) {
+    signal?.throwIfAborted();
     const answer = await ask();
     if (answer !== undefined && answer !== false) return answer;
     if (performance.now() >= end) {
