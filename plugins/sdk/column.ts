@@ -25,7 +25,8 @@ export interface Column {
 }
 
 const ENCODER = new TextEncoder();
-const DECODER = new TextDecoder();
+// A byte order mark at the start of a key is part of it.
+const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Number of values in a column. */
 export function columnLength(column: Column): number {

@@ -43,7 +43,7 @@ function describe(kind: "sink" | "format", definition: SinkDefinition | FormatDe
  * Serve a sink in this Worker. Call it once, at the top level of the plugin's module.
  *
  * @example A sink that counts
- * ```js
+ * ```js ignore
  * import { defineSink, delivered } from "@pg-tide/sdk";
  *
  * defineSink({

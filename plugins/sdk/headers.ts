@@ -12,7 +12,8 @@
 export type Header = readonly [name: string, value: Uint8Array | string | null];
 
 const ENCODER = new TextEncoder();
-const DECODER = new TextDecoder();
+// A byte order mark at the start of a key is part of it.
+const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Write `value` zigzag-encoded as a varint at `at`; returns the position after it. */
 export function writeVarint(bytes: Uint8Array, at: number, value: number): number {

@@ -36,6 +36,17 @@ Deno.test("deno doc --lint finds nothing in what plugin authors read", async () 
   assert.equal(code, 0, stderr);
 });
 
+Deno.test("the examples in the product's comments run", async () => {
+  const args = ["test", "--doc", "--frozen", "--no-check", "plugins", "src"];
+  const { code, stdout, stderr } = await runCommand(Deno.execPath(), args, {
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+  });
+  const printed = new TextDecoder().decode(stdout);
+  assert.equal(code, 0, printed + stderr);
+  assert.match(printed, /\nok \| [1-9]\d* passed \| 0 failed/);
+});
+
 Deno.test("deno doc --lint would find a member without a comment", async () => {
   const path = await Deno.makeTempFile({ suffix: ".ts" });
   try {
