@@ -6,6 +6,7 @@
 
 import type { Problem, SourceFile } from "./source_tree.ts";
 import { lineAt, visit } from "./syntax.ts";
+import type { Finding } from "./waivers.ts";
 
 type Node = Deno.lint.Node;
 
@@ -76,6 +77,18 @@ function isTestOption(node: Node, text: string): boolean {
   const options = "parent" in node ? node.parent : null;
   const call = options !== null && "parent" in options ? options.parent : null;
   return call?.type === "CallExpression" && /(^Deno\.test|\.step)$/.test(text.slice(...call.callee.range));
+}
+
+/** Unit tests whose file stands where no file under test stands: the test of `src/ack/frontier.ts` is `tests/unit/ack/frontier_test.ts`. */
+export function lostTests(files: readonly SourceFile[]): readonly Finding[] {
+  const paths = new Set(files.map(({ path }) => path));
+  return [...paths].filter((path) => path.startsWith("tests/unit/") && path.endsWith("_test.ts")).flatMap(
+    (path) => {
+      const tested = path.slice("tests/unit/".length).replace(/_test\.ts$/, ".ts");
+      if (["src", "plugins", "tests"].some((folder) => paths.has(`${folder}/${tested}`))) return [];
+      return [{ subject: path, problem: `${path}: there is neither src/${tested} nor plugins/${tested}` }];
+    },
+  );
 }
 
 /** Directives that silence a tool without saying why. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { badNames, idleTests, silencedTools, unwantedTexts } from "./leftovers.ts";
+import { badNames, idleTests, lostTests, silencedTools, unwantedTexts } from "./leftovers.ts";
 import { assertTidy, sourceTree } from "./source_tree.ts";
+import { unexcused } from "./waivers.ts";
 
 Deno.test("no file holds a marker of unfinished work, a registry's name or a path of one machine", async () => {
   assertTidy(unwantedTexts(await sourceTree()));
@@ -16,6 +17,13 @@ Deno.test("a tool is silenced for a reason only", async () => {
 
 Deno.test("files have names that say what is in them", async () => {
   assertTidy(badNames(await sourceTree()));
+});
+
+Deno.test("unit tests stand where the files stand that they test", async () => {
+  assertTidy(unexcused(lostTests(await sourceTree()), {
+    "tests/unit/bench/measures_test.ts": "the measures of tests/bench, which have small files each",
+    "tests/unit/config/generated_test.ts": "tables.ts and json_schema.ts over the same declarations",
+  }));
 });
 
 const lines = (problems: readonly string[]) =>
@@ -66,4 +74,13 @@ Deno.test("badNames() refuses drawers and other notations", () => {
   const good = ["src/base/exact_json.ts", "src/pg/migrations/000001_tables.sql", ".ci/run", "README.md"];
   const problems = badNames([...bad, ...good].map((path) => ({ path, text: "" })));
   assert.deepEqual(problems.map((problem) => problem.split(":")[0]), bad);
+});
+
+Deno.test("lostTests() finds a test of a file that has moved away", () => {
+  const paths = ["src/ack/frontier.ts", "plugins/sdk/column.ts", "tests/demo/load.ts"];
+  const tests = ["ack/frontier", "sdk/column", "demo/load", "ack/moved"].map((name) =>
+    `tests/unit/${name}_test.ts`
+  );
+  const files = [...paths, ...tests].map((path) => ({ path, text: "" }));
+  assert.deepEqual(lostTests(files).map(({ subject }) => subject), ["tests/unit/ack/moved_test.ts"]);
 });
