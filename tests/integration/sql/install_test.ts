@@ -173,6 +173,7 @@ tideTest(
     await runScript(url);
     const functions = await sql`
     SELECT p.proname AS name, coalesce(p.proacl::text, 'PUBLIC may execute') AS rights,
+        format('{%1$s=X/%1$s}', current_user) AS owner,
       (SELECT string_agg(c, ' ') FROM unnest(p.proconfig) c WHERE c LIKE 'search_path=%') AS path
     FROM pg_proc p WHERE p.pronamespace = 'tide'::regnamespace`;
     assert.ok(functions.length > 80);
