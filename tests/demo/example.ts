@@ -53,9 +53,6 @@ export async function runExample(place: ExamplePlace): Promise<void> {
   show(screen, topic, await firstRecord(place, topic));
 }
 
-/** For how the example's pipeline does, while more is delivered. */
-export const EXAMPLE_PIPELINE = PIPELINE;
-
 async function firstRecord({ topics, relay, signal }: ExamplePlace, topic: string): Promise<TopicRecord> {
   const end = performance.now() + ARRIVES_WITHIN_MS;
   while (await topics.count(topic) === 0) {

@@ -63,10 +63,11 @@ export class Underway {
   }
 }
 
-/** One line about messages on their way. */
+/** One line about messages on their way. What arrived twice cannot be told from a count, and is left out of it. */
 export function progressOf(published: number, arrived: number): string {
-  const lag = Math.max(0, published - arrived);
-  return `  published ${formatted(published)}   delivered ${formatted(arrived)}   lag ${formatted(lag)}`;
+  const delivered = Math.min(published, arrived);
+  const lag = formatted(published - delivered);
+  return `  published ${formatted(published)}   delivered ${formatted(delivered)}   lag ${lag}`;
 }
 
 /** Wait until a pipeline has started and waits for messages, or delivers. */
@@ -99,7 +100,7 @@ export async function untilDelivered(stage: Stage, underway: Underway): Promise<
     if (!isPublishing) {
       const idleMs = performance.now() - since;
       const mayBeDone = arrived >= underway.published || idleMs > ASK_AFTER_MS;
-      if (mayBeDone && await isDone(stage)) return;
+      if (mayBeDone && await isDone(stage)) return stage.screen.line(progressOf(underway.published, arrived));
       if (idleMs > GIVE_UP_AFTER_MS) return await sayWhyNot(stage);
     }
     await pause(LOOK_EVERY_MS, stage.signal);
