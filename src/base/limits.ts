@@ -50,6 +50,21 @@ export const LIMITS = {
   /** Bytes of a log line, error reason or advice that comes from outside. */
   textMax: 2_000,
 
+  /**
+   * For an answer of the database, before its connections are given up as dead: nothing else would notice for a quarter of an
+   * hour. All queries take milliseconds, but the largest messages over a slow line take seconds.
+   */
+  queryMs: 60_000,
+
+  /** For the one query that scans an outbox: where a pipeline with a time as its start begins. */
+  scanMs: 3_600_000,
+
+  /**
+   * Attempts of a query that finds all connections of the server taken, while ours are busy: about ten seconds. A role with fewer
+   * connections than the relay may open is slow then, not broken.
+   */
+  connectionAttempts: 40,
+
   /** A blocked pipeline is tried again this often without a change: rights are granted, topics created. */
   blockedRetryMs: 10_000,
 

@@ -45,20 +45,18 @@ export class PostgresCatalog implements Catalog {
 
   /** Make the relay known; it stays so until {@link PostgresCatalog.unregister}. */
   async register(): Promise<void> {
-    await this.#db.sql.unsafe(REGISTER_RELAY, [this.#relay.name, this.#relay.version]);
+    await this.#db.query(REGISTER_RELAY, [this.#relay.name, this.#relay.version]);
   }
 
   /** The relay ends in order. */
   async unregister(): Promise<void> {
-    await this.#db.sql.unsafe(UNREGISTER_RELAY, [this.#relay.name]);
+    await this.#db.query(UNREGISTER_RELAY, [this.#relay.name]);
   }
 
   async load(): Promise<readonly PipelineSpec[]> {
     // Before the query, so that a change during it is not missed.
     const seen = this.#channel.count;
-    const rows = await this.#db.sql.unsafe<
-      (Omit<PipelineSpec, "revision"> & { revision: string; config: Json })[]
-    >(
+    const rows = await this.#db.query<Omit<PipelineSpec, "revision"> & { revision: string; config: Json }>(
       PIPELINES,
       [],
       { prepare: true },
@@ -74,9 +72,9 @@ export class PostgresCatalog implements Catalog {
 
   async maintain(): Promise<readonly string[]> {
     await this.register();
-    const [row] = await this.#db.sql.unsafe<{ rotated: string }[]>(ROTATE);
-    await this.#db.sql.unsafe(PRUNE_POSITIONS);
-    await this.#db.sql.unsafe(PRUNE_WINDOWS);
+    const [row] = await this.#db.query<{ rotated: string }>(ROTATE);
+    await this.#db.query(PRUNE_POSITIONS);
+    await this.#db.query(PRUNE_WINDOWS);
     return (JSON.parse(row!.rotated) as readonly Rotated[]).flatMap(describeRotation);
   }
 }

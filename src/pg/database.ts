@@ -5,12 +5,16 @@
  */
 
 import postgres from "postgres";
+import { backoffMs } from "../base/backoff.ts";
 import { type Clock, SYSTEM_CLOCK } from "../base/clock.ts";
 import { EXIT, UserError } from "../base/errors.ts";
-import { connectError } from "./connect_error.ts";
+import { LIMITS } from "../base/limits.ts";
+import { within } from "../base/within.ts";
+import { connectError, errorCode } from "./connect_error.ts";
 import { type ConnectionTarget, describeTarget, parseConnectionUrl } from "./connection_url.ts";
 import { Listener, type NotificationChannel } from "./notifications.ts";
 import { POSTGRES_OLDEST, SCHEMA } from "./schema_version.ts";
+import { Sockets } from "./sockets.ts";
 import { readStatement } from "./statement.ts";
 
 const SERVER_STATE = readStatement("server_state");
@@ -33,16 +37,35 @@ export interface ConnectOptions {
   readonly clock?: Clock;
 }
 
-/** An open database. Connections that are lost are opened again by the next query. */
+/** A parameter of a statement. */
+export type Parameter = string | number | boolean | null;
+
+/** How to ask. */
+export interface QueryOptions {
+  /** Parse the statement once for each connection. @default false */
+  readonly prepare?: boolean;
+  /** How long the answer may take, in milliseconds. @default LIMITS.queryMs */
+  readonly withinMs?: number;
+}
+
+/**
+ * An open database. Connections that are lost are opened again by the next query. Each query is one transaction, and may be
+ * executed by any connection.
+ */
 export interface Database {
-  /** For the adapters in this folder only. */
-  readonly sql: postgres.Sql;
   readonly clock: Clock;
-  /**
-   * Rises whenever a connection is lost. Marks and windows that were taken before are void then: after a crash or
-   * failover PostgreSQL gives transaction ids and message ids out again.
-   */
-  readonly incarnation: number;
+  /** Execute a statement. When it is not answered in time, all connections are given up, and opened anew. */
+  query<Row>(
+    statement: string,
+    parameters?: readonly Parameter[],
+    options?: QueryOptions,
+  ): Promise<readonly Row[]>;
+  /** The same, with the values of the only row as the server wrote them: views that are good until the next turn of the event loop. */
+  queryBytes(
+    statement: string,
+    parameters?: readonly Parameter[],
+    options?: QueryOptions,
+  ): Promise<readonly (Uint8Array | null)[]>;
   /** The version of the schema `tide`; 0 without one. */
   schemaVersion(): Promise<number>;
   /** Execute a script of several statements. */
@@ -59,6 +82,7 @@ interface ServerState {
   readonly versionText: string;
   readonly standby: boolean;
   readonly isolation: string;
+  readonly commit: string;
   readonly schemaExists: boolean;
   readonly schemaUsable: boolean;
   readonly schemaInstalled: boolean;
@@ -77,10 +101,10 @@ export async function connect(options: ConnectOptions): Promise<Database> {
     const state = await database.state();
     checkServer(state, describeTarget(target));
     if (options.requireSchema !== false) await checkSchema(database, state, describeTarget(target));
-    if (state.isolation !== "read committed") {
-      // Conditional updates and the fence need it. Not always sent, because poolers refuse what they do not know.
+    const settings = neededSettings(state);
+    if (Object.keys(settings).length > 0) {
       await database.close();
-      database = new PooledDatabase(target, options, { default_transaction_isolation: "read committed" });
+      database = new PooledDatabase(target, options, settings);
       await database.state();
     }
     return database;
@@ -90,27 +114,44 @@ export async function connect(options: ConnectOptions): Promise<Database> {
   }
 }
 
+/** Settings that differ from what the relay relies on. Not always sent, because poolers refuse what they do not know. */
+function neededSettings({ isolation, commit }: ServerState): Record<string, string> {
+  return {
+    // Conditional updates and the fence see what was committed while they waited.
+    ...(isolation !== "read committed" && { default_transaction_isolation: "read committed" }),
+    // A lease that a crash takes back could be given to two relays under one epoch.
+    ...(commit === "off" && { synchronous_commit: "on" }),
+  };
+}
+
+/** What the server answers when all its connections are taken: the query was not sent then. */
+const NO_CONNECTION_FREE = "53300";
+
+/** Waits for one of our own connections to be free, when the server gives no other. */
+const CONNECTION_WAIT = { initialMs: 20, maxMs: 500 };
+
 class PooledDatabase implements Database {
-  readonly sql: postgres.Sql;
   readonly clock: Clock;
+  readonly #sql: postgres.Sql;
+  readonly #sockets: Sockets;
   readonly #listener: Listener;
-  #incarnation = 0;
-  #closing = false;
 
   constructor(target: ConnectionTarget, options: ConnectOptions, settings: Record<string, string> = {}) {
     this.clock = options.clock ?? SYSTEM_CLOCK;
+    const connectSeconds = options.connectTimeoutSeconds ?? 10;
+    this.#sockets = new Sockets(target, 1_000 * connectSeconds, this.clock);
     const { onNotice } = options;
     const driver = {
-      ...(target.host.startsWith("/")
-        ? { path: `${target.host}/.s.PGSQL.${target.port}` }
-        : { host: target.host }),
-      port: target.port,
       ...(target.database !== undefined && { database: target.database }),
       ...(target.user !== undefined && { username: target.user }),
       ...(target.password !== undefined && { password: target.password }),
       ssl: target.ssl,
-      connect_timeout: options.connectTimeoutSeconds ?? 10,
-      // A connection is never given up by ourselves: its loss is a sign.
+      socket: () => this.#sockets.open(),
+      connect_timeout: connectSeconds,
+      // Whoever asks again waits already.
+      backoff: () => 0,
+      // A connection is given to the next query when it is free, not before: a quick query must not stand behind a slow one.
+      max_pipeline: 0,
       idle_timeout: 0,
       max_lifetime: null,
       // Saves a query at every connect; only array parameters would need it.
@@ -118,20 +159,36 @@ class PooledDatabase implements Database {
       connection: { application_name: options.applicationName ?? "pg-tide", ...settings },
       onnotice: (notice: postgres.Notice) => onNotice?.(notice["message"] ?? ""),
     };
-    this.sql = postgres({
-      ...driver,
-      max: options.maxConnections ?? 4,
-      onclose: () => void (this.#closing || this.#incarnation++),
-    });
+    this.#sql = postgres({ ...driver, max: options.maxConnections ?? 4 });
     this.#listener = new Listener((hooks) => postgres({ ...driver, max: 1, ...hooks }), this.clock);
   }
 
-  get incarnation(): number {
-    return this.#incarnation;
+  query<Row>(
+    statement: string,
+    parameters: readonly Parameter[] = [],
+    { prepare = false, withinMs = LIMITS.queryMs }: QueryOptions = {},
+  ): Promise<readonly Row[]> {
+    return this.#answer<readonly Row[]>(
+      () =>
+        this.#sql.unsafe(statement, [...parameters], { prepare }).then((rows) => rows as unknown as Row[]),
+      withinMs,
+    );
+  }
+
+  async queryBytes(
+    statement: string,
+    parameters: readonly Parameter[] = [],
+    { prepare = false, withinMs = LIMITS.queryMs }: QueryOptions = {},
+  ): Promise<readonly (Uint8Array | null)[]> {
+    const rows = await this.#answer(
+      () => this.#sql.unsafe(statement, [...parameters], { prepare }).raw().then((raw) => [...raw]),
+      withinMs,
+    );
+    return rows[0] as unknown as (Uint8Array | null)[];
   }
 
   async execute(script: string): Promise<void> {
-    await this.sql.unsafe(script).simple();
+    await this.#sql.unsafe(script).simple();
   }
 
   channel(name: string): NotificationChannel {
@@ -139,20 +196,36 @@ class PooledDatabase implements Database {
   }
 
   async close(): Promise<void> {
-    this.#closing = true;
-    await Promise.all([this.#listener.close(), this.sql.end({ timeout: 1 })]);
+    await Promise.all([this.#listener.close(), this.#sql.end({ timeout: 1 })]);
+    this.#sockets.giveUp(new Error("The database was closed"));
   }
 
   async schemaVersion(): Promise<number> {
     const state = await this.state();
     if (!state.schemaInstalled || !state.schemaUsable) return 0;
-    const [row] = await this.sql.unsafe<{ version: number }[]>(SCHEMA_VERSION);
+    const [row] = await this.query<{ version: number }>(SCHEMA_VERSION);
     return row?.version ?? 0;
   }
 
   async state(): Promise<ServerState> {
-    const [row] = await this.sql.unsafe<ServerState[]>(SERVER_STATE);
+    const [row] = await this.query<ServerState>(SERVER_STATE);
     return row!;
+  }
+
+  async #answer<T extends object>(ask: () => Promise<T>, withinMs: number): Promise<T> {
+    for (let attempt = 1;; attempt++) {
+      try {
+        const answer = await within(this.clock, withinMs, ask());
+        if (answer !== undefined) return answer;
+        break;
+      } catch (error) {
+        if (errorCode(error) !== NO_CONNECTION_FREE || attempt > LIMITS.connectionAttempts) throw error;
+        await this.clock.sleep(backoffMs(CONNECTION_WAIT, attempt, this.clock.random()));
+      }
+    }
+    const silence = new Error(`no answer within ${withinMs / 1_000} s`);
+    this.#sockets.giveUp(silence);
+    throw silence;
   }
 }
 

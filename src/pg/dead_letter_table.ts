@@ -4,46 +4,62 @@
  * @module
  */
 
-import { FencedError } from "../base/errors.ts";
 import type { DeadLetter, DeadLetterStore } from "../record/dead_letter.ts";
+import { checkClaim, type Claim, type ClaimVerdict } from "./claim.ts";
 import type { Database } from "./database.ts";
 import { queryError } from "./query_error.ts";
 import { readStatement } from "./statement.ts";
 
 const KEEP_DEAD_LETTERS = readStatement("keep_dead_letters");
 
-/** Whose dead letters these are. */
+/** The outbox that dead letters come from. */
 export interface DeadLetterOrigin {
-  readonly pipeline: string;
   readonly outbox: string;
   readonly outboxNumber: number;
   readonly incarnation: string;
 }
 
-/** Keeps the dead letters of one pipeline for as long as `epoch` holds its lease. */
+/** Keeps the dead letters of one pipeline under a claim. */
 export class DeadLetterTable implements DeadLetterStore {
   readonly #db: Database;
+  readonly #claim: Claim;
   readonly #origin: DeadLetterOrigin;
-  readonly #epoch: number;
 
-  constructor(db: Database, origin: DeadLetterOrigin, epoch: number) {
+  constructor(db: Database, claim: Claim, origin: DeadLetterOrigin) {
     this.#db = db;
+    this.#claim = claim;
     this.#origin = origin;
-    this.#epoch = epoch;
   }
 
   async keep(letters: readonly DeadLetter[]): Promise<void> {
-    const { pipeline, outbox, outboxNumber, incarnation } = this.#origin;
-    const parameters = [pipeline, this.#epoch, outbox, outboxNumber, incarnation, JSON.stringify(letters)];
+    const { pipeline, holder, epoch, life } = this.#claim;
+    const { outbox, outboxNumber, incarnation } = this.#origin;
+    const text = JSON.stringify(letters.map(storable));
+    const parameters = [pipeline, holder, epoch, life, outbox, outboxNumber, incarnation, text];
     try {
-      const [row] = await this.#db.sql.unsafe<{ held: number }[]>(KEEP_DEAD_LETTERS, parameters, {
-        prepare: true,
-      });
-      if (row?.held !== 1) {
-        throw new FencedError(`The lease of ${pipeline} is lost: its dead letters were not kept`);
-      }
+      const kept = await this.#db.query<ClaimVerdict>(KEEP_DEAD_LETTERS, parameters, { prepare: true });
+      checkClaim(this.#claim, kept, "its dead letters were");
     } catch (error) {
       throw queryError(error);
     }
   }
+}
+
+/**
+ * A dead letter that PostgreSQL can store: half of a character at the end of a text that was cut, or a NUL in a key that is
+ * not text, would be refused for ever.
+ */
+function storable(letter: DeadLetter): DeadLetter {
+  const { code, reason, topic, recordKey } = letter;
+  return {
+    ...letter,
+    code: cleaned(code),
+    reason: cleaned(reason),
+    topic: topic === null ? null : cleaned(topic),
+    recordKey: recordKey === null ? null : cleaned(recordKey),
+  };
+}
+
+function cleaned(text: string): string {
+  return text.toWellFormed().replaceAll("\0", "\ufffd");
 }

@@ -26,16 +26,19 @@ export class PostgresLease implements Lease {
 
   async tryAcquire(leaseMs: number): Promise<number | null> {
     const parameters = [this.#pipeline, this.#holder, leaseMs];
-    const [row] = await this.#db.sql.unsafe<{ epoch: string }[]>(ACQUIRE_LEASE, parameters);
+    const [row] = await this.#db.query<{ epoch: string }>(ACQUIRE_LEASE, parameters, PREPARED);
     return row === undefined ? null : Number(row.epoch);
   }
 
   async renew(epoch: number, leaseMs: number): Promise<boolean> {
-    const parameters = [this.#pipeline, epoch, leaseMs];
-    return (await this.#db.sql.unsafe(RENEW_LEASE, parameters, { prepare: true })).length === 1;
+    const parameters = [this.#pipeline, this.#holder, epoch, leaseMs];
+    return (await this.#db.query(RENEW_LEASE, parameters, PREPARED)).length === 1;
   }
 
   async release(epoch: number): Promise<void> {
-    await this.#db.sql.unsafe(RELEASE_LEASE, [this.#pipeline, epoch]);
+    await this.#db.query(RELEASE_LEASE, [this.#pipeline, this.#holder, epoch]);
   }
 }
+
+/** Parsed once for each connection. */
+const PREPARED = { prepare: true };

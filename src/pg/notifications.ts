@@ -86,8 +86,9 @@ export class Listener {
   /** Give up the connection. */
   async close(): Promise<void> {
     this.#closed.abort();
-    await this.#running;
+    // First the connection: a LISTEN that is not answered fails then.
     await this.#sql?.end({ timeout: 0 });
+    await this.#running;
   }
 
   #start(): void {

@@ -27,24 +27,25 @@ export interface NumberingCheck {
 /**
  * Check the numbering, and adopt one that is safe.
  *
+ * @returns the life of the server in which that was so: what is read and written must be of the same
  * @throws {UserError} when nothing may be read or moved
  */
-export async function checkNumbering(db: Database, { holder, adopt, log }: NumberingCheck): Promise<void> {
-  const [row] = await db.sql.unsafe<{ verdict: Verdict; detail: string; sequencesMoved: string }[]>(
+export async function checkNumbering(db: Database, { holder, adopt, log }: NumberingCheck): Promise<string> {
+  const [row] = await db.query<{ verdict: Verdict; detail: string; sequencesMoved: string; life: string }>(
     CHECK_NUMBERING,
     [holder, adopt],
   );
-  const { verdict, detail, sequencesMoved } = row!;
+  const { verdict, detail, sequencesMoved, life } = row!;
   if (sequencesMoved !== "{}") {
     log.warn("Ids were behind the messages and were moved on", { outboxes: sequencesMoved });
   }
-  if (verdict === "ok") return;
+  if (verdict === "ok") return life;
   if (verdict === "adopted") {
     log.warn(
       "The database has moved to another server or timeline. Messages after the fork may be in the sink without being in the database",
       { changed: detail },
     );
-    return;
+    return life;
   }
   throw refusal(verdict, detail);
 }

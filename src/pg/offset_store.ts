@@ -5,8 +5,8 @@
  */
 
 import type { OffsetStore } from "../ack/mod.ts";
-import { FencedError } from "../base/errors.ts";
 import type { Position } from "../record/position.ts";
+import { checkClaim, type Claim, type ClaimVerdict } from "./claim.ts";
 import type { Database } from "./database.ts";
 import { queryError } from "./query_error.ts";
 import { readStatement } from "./statement.ts";
@@ -14,33 +14,30 @@ import { readStatement } from "./statement.ts";
 const SAVE_POSITION = readStatement("save_position");
 const SAVE_WINDOW = readStatement("save_window");
 
-/** Saves the positions of one pipeline for as long as `epoch` holds its lease. */
+/** Saves the positions of one pipeline under a claim. */
 export class PostgresOffsetStore implements OffsetStore {
   readonly #db: Database;
-  readonly #pipeline: string;
-  readonly #epoch: number;
+  readonly #claim: Claim;
   #savedWindow: number;
 
   /** @param savedWindow the window of the saved position, or 0 when there is none */
-  constructor(db: Database, pipeline: string, epoch: number, savedWindow: number) {
+  constructor(db: Database, claim: Claim, savedWindow: number) {
     this.#db = db;
-    this.#pipeline = pipeline;
-    this.#epoch = epoch;
+    this.#claim = claim;
     this.#savedWindow = savedWindow;
   }
 
   async save({ window, phase, lastId }: Position): Promise<void> {
-    const position = [this.#pipeline, this.#epoch, window.number, phase, lastId];
-    const known = window.number === this.#savedWindow;
+    const { pipeline, holder, epoch, life } = this.#claim;
+    const position = [pipeline, holder, epoch, life, window.number, phase, lastId];
     const { lower, upper } = window;
     const marks = [lower.snapshot, lower.topId, lower.nextXid, upper.snapshot, upper.topId, upper.nextXid];
+    const known = window.number === this.#savedWindow;
     try {
       const saved = known
-        ? await this.#db.sql.unsafe(SAVE_POSITION, position, { prepare: true })
-        : await this.#db.sql.unsafe(SAVE_WINDOW, [...position, ...marks], { prepare: true });
-      if (saved.length === 0) {
-        throw new FencedError(`The lease of ${this.#pipeline} is lost: its position was not saved`);
-      }
+        ? await this.#db.query<ClaimVerdict>(SAVE_POSITION, position, { prepare: true })
+        : await this.#db.query<ClaimVerdict>(SAVE_WINDOW, [...position, ...marks], { prepare: true });
+      checkClaim(this.#claim, saved, "its position was");
     } catch (error) {
       throw queryError(error);
     }

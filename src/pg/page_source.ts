@@ -8,7 +8,8 @@ import { LIMITS } from "../base/limits.ts";
 import { type PageLimit, type PageSource, SourceError } from "../read/mod.ts";
 import type { Page } from "../record/page.ts";
 import type { Mark, Window } from "../record/position.ts";
-import type { Database } from "./database.ts";
+import { ANOTHER_LIFE } from "./claim.ts";
+import type { Database, Parameter } from "./database.ts";
 import type { NotificationChannel } from "./notifications.ts";
 import { decodePage, type PageRow } from "./page_decoder.ts";
 import { queryError } from "./query_error.ts";
@@ -23,7 +24,7 @@ const ASK_FOR_WAKEUP = readStatement("ask_for_wakeup");
 export class PostgresPageSource implements PageSource {
   readonly #db: Database;
   readonly #outbox: number;
-  readonly #incarnation: number;
+  readonly #life: string;
   readonly #readRun: string;
   readonly #readStragglers: string;
   readonly #channel: NotificationChannel;
@@ -31,11 +32,11 @@ export class PostgresPageSource implements PageSource {
   /** Until when publishers were asked to notify, on the relay's clock. */
   #askedUntilMs = -Infinity;
 
-  /** @param incarnation of the database when the session began: marks die with the connections of that time */
-  constructor(db: Database, outbox: number, incarnation: number) {
+  /** @param life of the server in which the session began: marks, and what was read by them, are void in another one */
+  constructor(db: Database, outbox: number, life: string) {
     this.#db = db;
     this.#outbox = outbox;
-    this.#incarnation = incarnation;
+    this.#life = life;
     this.#readRun = READ_RUN.replace("tide.read_run_{outbox}", `tide.read_run_${outbox}`);
     this.#readStragglers = READ_STRAGGLERS.replace(
       "tide.read_stragglers_{outbox}",
@@ -46,14 +47,9 @@ export class PostgresPageSource implements PageSource {
   }
 
   async mark(): Promise<Mark> {
-    const [row] = await this.#query(() =>
-      this.#db.sql.unsafe<{ snapshot: string; topId: string; nextXid: string }[]>(
-        MARK,
-        [this.#outbox],
-        PREPARED,
-      )
-    );
-    const { snapshot, topId, nextXid } = row!;
+    const [row] = await this.#ask(() => this.#db.query<MarkRow>(MARK, [this.#outbox], PREPARED));
+    const { snapshot, topId, nextXid, life } = row!;
+    this.#check(life);
     return { snapshot, topId: Number(topId), nextXid };
   }
 
@@ -70,8 +66,9 @@ export class PostgresPageSource implements PageSource {
   async askForWakeup(): Promise<boolean> {
     const nowMs = this.#db.clock.monotonic();
     if (nowMs + LIMITS.wakeupMs / 2 < this.#askedUntilMs) return false;
-    await this.#query(() => this.#db.sql.unsafe(ASK_FOR_WAKEUP, [this.#outbox, LIMITS.wakeupMs], PREPARED));
-    this.#askedUntilMs = nowMs + LIMITS.wakeupMs;
+    await this.#ask(() => this.#db.query(ASK_FOR_WAKEUP, [this.#outbox, LIMITS.wakeupMs], PREPARED));
+    // The deadline of another pipeline counts as ours when it is nearly as late: see tide.ask_for_wakeup.
+    this.#askedUntilMs = nowMs + 4 / 5 * LIMITS.wakeupMs;
     return true;
   }
 
@@ -82,28 +79,36 @@ export class PostgresPageSource implements PageSource {
     this.#seen = this.#channel.count;
   }
 
-  async #page(statement: string, parameters: (string | number)[]): Promise<Page | null> {
-    const rows = await this.#query(() => this.#db.sql.unsafe(statement, parameters, PREPARED).raw());
-    const [n, payloads, ids, times, ops, keys, keyLengths, headers, previous] =
-      rows[0] as (Uint8Array | null)[];
+  async #page(statement: string, parameters: readonly Parameter[]): Promise<Page | null> {
+    const values = await this.#ask(() => this.#db.queryBytes(statement, parameters, PREPARED));
+    const [n, payloads, ids, times, ops, keys, keyLengths, headers, previous, life] = values;
+    this.#check(life ? DECODER.decode(life) : null);
     // Nothing but `n` is given at the end of a phase.
-    if (payloads === null || payloads === undefined) return null;
+    if (payloads === null) return null;
     return decodePage({ n, payloads, ids, times, ops, keys, keyLengths, headers, previous } as PageRow);
   }
 
-  async #query<T>(run: () => Promise<T>): Promise<T> {
-    let result: T;
+  async #ask<T>(ask: () => Promise<T>): Promise<T> {
     try {
-      result = await run();
+      return await ask();
     } catch (error) {
       throw queryError(error);
     }
-    if (this.#db.incarnation !== this.#incarnation) {
-      throw new SourceError("The connection to PostgreSQL was lost");
-    }
-    return result;
+  }
+
+  #check(life: string | null): void {
+    if (life !== this.#life) throw new SourceError(ANOTHER_LIFE);
   }
 }
+
+interface MarkRow {
+  readonly snapshot: string;
+  readonly topId: string;
+  readonly nextXid: string;
+  readonly life: string | null;
+}
+
+const DECODER = new TextDecoder();
 
 /** Parsed once for each connection. */
 const PREPARED = { prepare: true };

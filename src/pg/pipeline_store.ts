@@ -5,11 +5,15 @@
  */
 
 import type { Json } from "@pg-tide/sdk";
+import { EXIT, messageOf, UserError } from "../base/errors.ts";
+import { LIMITS } from "../base/limits.ts";
 import type { Logger } from "../base/telemetry.ts";
 import { SourceError } from "../read/mod.ts";
 import type { Start } from "../read/mod.ts";
 import type { Mark, Phase, Position } from "../record/position.ts";
 import type { Lease, OutboxSession, PipelineReport, PipelineSpec, PipelineStore } from "../run/mod.ts";
+import type { Claim } from "./claim.ts";
+import { errorCode } from "./connect_error.ts";
 import type { Database } from "./database.ts";
 import { DeadLetterTable } from "./dead_letter_table.ts";
 import { PostgresLease } from "./lease.ts";
@@ -61,16 +65,15 @@ export class PostgresPipelineStore implements PipelineStore {
   }
 
   async openOutbox(spec: PipelineSpec, epoch: number): Promise<OutboxSession> {
-    const { db } = this.#options;
-    // Asked for first: a connection that is lost from here on makes all of this void.
-    const source = new PostgresPageSource(db, spec.outboxNumber, db.incarnation);
+    const { db, pipeline, holder } = this.#options;
     try {
-      await checkNumbering(db, this.#options);
+      const life = await checkNumbering(db, this.#options);
+      const claim: Claim = { pipeline, holder, epoch, life };
+      const source = new PostgresPageSource(db, spec.outboxNumber, life);
       const saved = await this.#savedPosition(spec);
-      const offsets = new PostgresOffsetStore(db, spec.name, epoch, saved?.window.number ?? 0);
+      const offsets = new PostgresOffsetStore(db, claim, saved?.window.number ?? 0);
       const start = saved === null ? await this.#begin(spec, source, offsets) : { position: saved };
-      const deadLetters = new DeadLetterTable(db, { ...spec, pipeline: spec.name }, epoch);
-      return { source, start, offsets, deadLetters };
+      return { source, start, offsets, deadLetters: new DeadLetterTable(db, claim, spec) };
     } catch (error) {
       throw queryError(error);
     }
@@ -78,12 +81,12 @@ export class PostgresPipelineStore implements PipelineStore {
 
   async report(epoch: number, { state, code, reason, advice }: PipelineReport): Promise<void> {
     const { db, pipeline } = this.#options;
-    await db.sql.unsafe(REPORT_STATE, [pipeline, epoch, state, code, reason, advice]);
+    await db.query(REPORT_STATE, [pipeline, epoch, state, code, reason, advice]);
   }
 
   async #savedPosition({ name, outboxNumber, incarnation }: PipelineSpec): Promise<Position | null> {
     const { db } = this.#options;
-    const [row] = await db.sql.unsafe<SavedRow[]>(SAVED_POSITION, [name, outboxNumber]);
+    const [row] = await db.query<SavedRow>(SAVED_POSITION, [name, outboxNumber]);
     // The catalog is read again within a second; the pipeline then starts anew, with the ids' new incarnation.
     if (row?.incarnation !== incarnation) {
       throw new SourceError("The outbox was made anew, or its ids start again");
@@ -115,8 +118,20 @@ export class PostgresPipelineStore implements PipelineStore {
   }
 
   async #startId(outbox: number, time: string): Promise<number> {
-    const [row] = await this.#options.db.sql.unsafe<{ id: string }[]>(START_ID, [outbox, time]);
-    return Number(row!.id);
+    try {
+      const { db } = this.#options;
+      const [row] = await db.query<{ id: string }>(START_ID, [outbox, time], { withinMs: LIMITS.scanMs });
+      return Number(row!.id);
+    } catch (error) {
+      // Class 22: the text has the shape of a time and is none, such as the 31st of February.
+      if (!errorCode(error).startsWith("22")) throw error;
+      throw new UserError(`Cannot start at "${time}": ${messageOf(error)}`, {
+        code: "CONFIGURATION",
+        advice: "Correct `start` with tide.relay_set_outbox(…); the pipeline goes on by itself.",
+        exitCode: EXIT.usage,
+        cause: error,
+      });
+    }
   }
 }
 

@@ -23,7 +23,7 @@ export interface DescribedPlugin {
 
 /** Make plugins known. One that is known already is replaced when it differs. */
 export async function registerPlugins(db: Database, plugins: readonly DescribedPlugin[]): Promise<void> {
-  await db.sql.unsafe(REGISTER_PLUGINS, [catalogJson(plugins)]);
+  await db.query(REGISTER_PLUGINS, [catalogJson(plugins)]);
 }
 
 /** The same as a statement for a script. */

@@ -24,7 +24,8 @@ export function queryError(error: unknown): Error {
       cause: error,
     });
   }
-  return new SourceError(`PostgreSQL did not answer: ${messageOf(error)}`, { cause: error });
+  const answered = /^[0-9A-Z]{5}$/.test(errorCode(error)) ? "answered with an error" : "did not answer";
+  return new SourceError(`PostgreSQL ${answered}: ${messageOf(error)}`, { cause: error });
 }
 
 function isFinal(error: unknown): error is Error {

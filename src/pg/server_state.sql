@@ -4,6 +4,7 @@ SELECT
   current_setting('server_version') AS "versionText",
   pg_is_in_recovery() AS "standby",
   current_setting('default_transaction_isolation') AS "isolation",
+  current_setting('synchronous_commit') AS "commit",
   EXISTS (SELECT FROM pg_namespace WHERE nspname = 'tide') AS "schemaExists",
   coalesce((SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = 'tide'), false) AS "schemaUsable",
   EXISTS (

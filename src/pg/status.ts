@@ -72,7 +72,7 @@ interface StatusRow {
  */
 export async function readStatus(db: Database): Promise<readonly PipelineStatus[]> {
   try {
-    return (await db.sql.unsafe<StatusRow[]>(STATUS)).map(statusOf);
+    return (await db.query<StatusRow>(STATUS)).map(statusOf);
   } catch (error) {
     const cause = queryError(error);
     if (cause instanceof UserError) throw cause;

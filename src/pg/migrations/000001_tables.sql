@@ -137,6 +137,14 @@ CREATE TABLE tide.cluster (
   adopted_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
 );
 
+-- The present life of the server, of which one row tells. The table is not logged, so a crash, a failover and a recovery to a
+-- point in time empty it: afterwards transaction ids and message ids may be given out a second time, and what a relay has in memory is
+-- void. An orderly restart keeps it. See `tide.life`.
+CREATE UNLOGGED TABLE tide.server_life (
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  token text NOT NULL
+);
+
 -- What the lease holder last said about its pipeline, for `pg-tide status`.
 CREATE TABLE tide.pipeline_state (
   pipeline text PRIMARY KEY REFERENCES tide.pipeline (name) ON DELETE CASCADE,

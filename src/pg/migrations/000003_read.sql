@@ -92,9 +92,9 @@ DECLARE
 BEGIN<prelude>
   -- How many of the messages fit: all of them, mostly, which one sum tells. The first one always does.
   IF (SELECT sum(<bytes>) FROM <messages>) > p_bytes THEN
-    SELECT count(*)::integer INTO v_rows FROM (
-      SELECT sum(<bytes>) OVER (ORDER BY r.id ROWS UNBOUNDED PRECEDING) - <bytes> AS before FROM <messages>
-    ) w WHERE w.before < p_bytes;
+    SELECT greatest(1, count(*))::integer INTO v_rows FROM (
+      SELECT sum(<bytes>) OVER (ORDER BY r.id ROWS UNBOUNDED PRECEDING) AS through FROM <messages>
+    ) w WHERE w.through <= p_bytes;
   END IF;
   SELECT count(*)::integer, max(r.id), string_agg(r.payload, E'\n'), string_agg(r.id::text, ','),
     string_agg(date_part('epoch', r.created_at)::text, ','), string_agg(r.op::text, ''),

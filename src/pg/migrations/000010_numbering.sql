@@ -122,3 +122,23 @@ BEGIN
   UPDATE tide.outbox SET incarnation = tide.new_incarnation() WHERE number = p_number;
 END
 $body$;
+
+-- The life of the server, as a text; NULL when none has begun. A relay takes marks, reads pages and writes positions only in the
+-- life in which it began: each of its statements asks, because a pooler or a driver that connects again hides a crash from the relay. The
+-- time of the start tells a server apart from a copy that was made with the table's row in it.
+CREATE FUNCTION tide.life() RETURNS text LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $body$
+BEGIN
+  RETURN (SELECT l.token || '@' || (date_part('epoch', pg_postmaster_start_time()) * 1000000)::bigint FROM tide.server_life l);
+END
+$body$;
+
+-- The life of the server, begun if none has.
+CREATE FUNCTION tide.begin_life() RETURNS text LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $body$
+BEGIN
+  IF tide.life() IS NULL THEN
+    INSERT INTO tide.server_life (token) VALUES (gen_random_uuid()::text) ON CONFLICT (one) DO NOTHING;
+  END IF;
+  RETURN tide.life();
+END
+$body$;

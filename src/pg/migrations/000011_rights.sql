@@ -129,7 +129,7 @@ $body$;
 CREATE FUNCTION tide.relay_functions() RETURNS text[] LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
-  RETURN ARRAY['mark', 'ask_for_wakeup', 'check_numbering', 'saved_position', 'start_id', 'timeline', 'pipeline_lag',
+  RETURN ARRAY['mark', 'ask_for_wakeup', 'check_numbering', 'life', 'begin_life', 'saved_position', 'start_id', 'pipeline_lag',
     'outbox_rotate', 'outbox_list',
     'outbox_status', 'consumer_group_status', 'refuse_outbox', 'dlq_list', 'dlq_show', 'relay_list_configs'];
 END
