@@ -188,52 +188,54 @@ Deno.test("what only the relay can know stands in status, and a correction takes
   });
 });
 
+/** What cannot be published, with what it is answered. */
+const UNPUBLISHABLE: Readonly<
+  Record<string, readonly [sql: string, code: string, message: RegExp, hint: RegExp]>
+> = {
+  "payload NULL": [
+    "SELECT tide.outbox_publish('orders', NULL)",
+    "TD003",
+    /^Cannot publish to outbox "orders": the payload is NULL, expected a jsonb value$/,
+    /'null'::jsonb/,
+  ],
+  "unknown outbox": [
+    "SELECT tide.outbox_publish('ordres', '{}')",
+    "TD001",
+    /^Cannot publish: there is no outbox "ordres" for role "\w+"$/,
+    /Check the name.*tide\.outbox_create.*tide\.grant_publish/,
+  ],
+  "unknown op": [
+    "SELECT tide.outbox_publish('orders', '{}', p_op => 'upsert')",
+    "TD004",
+    /^Cannot publish to outbox "orders": op is 'upsert', expected insert, update, delete, read/,
+    /Leave p_op out for an insert/,
+  ],
+  "headers that are no strings": [
+    `SELECT tide.outbox_publish('orders', '{}', p_headers => '{"attempt": 1}')`,
+    "TD005",
+    /^Cannot publish to outbox "orders": headers .*expected an object of strings$/,
+    /\{"attempt": "1"\}/,
+  ],
+  "one of many": [
+    `SELECT tide.outbox_publish_many('orders', '[{"payload": {}}, {"dedup_key": "k"}]')`,
+    "TD003",
+    /^Cannot publish to outbox "orders", message 1 of the array: the payload is NULL/,
+    /'null'::jsonb/,
+  ],
+  "disabled outbox": [
+    "SELECT tide.outbox_publish('closed', '{}')",
+    "TD002",
+    /^Cannot publish to outbox "closed": the outbox is disabled$/,
+    /SELECT tide\.outbox_enable\('closed'\)/,
+  ],
+};
+
 Deno.test("publishing what cannot be a message is refused, and rolls its transaction back", async (t) => {
-  const statements: Readonly<
-    Record<string, readonly [sql: string, code: string, message: RegExp, hint: RegExp]>
-  > = {
-    "payload NULL": [
-      "SELECT tide.outbox_publish('orders', NULL)",
-      "TD003",
-      /^Cannot publish to outbox "orders": the payload is NULL, expected a jsonb value$/,
-      /'null'::jsonb/,
-    ],
-    "unknown outbox": [
-      "SELECT tide.outbox_publish('ordres', '{}')",
-      "TD001",
-      /^Cannot publish: there is no outbox "ordres" for role "\w+"$/,
-      /Check the name.*tide\.outbox_create.*tide\.grant_publish/,
-    ],
-    "unknown op": [
-      "SELECT tide.outbox_publish('orders', '{}', p_op => 'upsert')",
-      "TD004",
-      /^Cannot publish to outbox "orders": op is 'upsert', expected insert, update, delete, read/,
-      /Leave p_op out for an insert/,
-    ],
-    "headers that are no strings": [
-      `SELECT tide.outbox_publish('orders', '{}', p_headers => '{"attempt": 1}')`,
-      "TD005",
-      /^Cannot publish to outbox "orders": headers .*expected an object of strings$/,
-      /\{"attempt": "1"\}/,
-    ],
-    "one of many": [
-      `SELECT tide.outbox_publish_many('orders', '[{"payload": {}}, {"dedup_key": "k"}]')`,
-      "TD003",
-      /^Cannot publish to outbox "orders", message 1 of the array: the payload is NULL/,
-      /'null'::jsonb/,
-    ],
-    "disabled outbox": [
-      "SELECT tide.outbox_publish('closed', '{}')",
-      "TD002",
-      /^Cannot publish to outbox "closed": the outbox is disabled$/,
-      /SELECT tide\.outbox_enable\('closed'\)/,
-    ],
-  };
   await withRelay(async (deployment, relay) => {
     await deployment.addPipeline("orders", STDOUT);
     await deployment.sql`SELECT tide.outbox_create('closed')`;
     await deployment.sql`SELECT tide.outbox_disable('closed')`;
-    for (const [name, [statement, code, message, hint]] of Object.entries(statements)) {
+    for (const [name, [statement, code, message, hint]] of Object.entries(UNPUBLISHABLE)) {
       await t.step(name, async () => {
         const transaction = deployment.sql.begin(async (sql) => {
           await sql`SELECT tide.outbox_publish('orders', '{"never": true}')`;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import config from "../../deno.json" with { type: "json" };
 import { main } from "../../src/cli/main.ts";
+import { CONFIGURE_THE_PIPELINE, PUBLISH_MESSAGES, SET_UP_THE_OUTBOX } from "../demo/complete_example.ts";
 import { codeBlocks, withSections } from "../support/readme.ts";
 import { readmeSections } from "../support/readme_sections.ts";
 import {
@@ -46,6 +47,13 @@ Deno.test("every code block of the README is run by a test, or has a reason", as
   const file = await readme();
   assertTidy(unrunBlocks(file, { runBy: RUN_BY, notRun: NOT_RUN }, await sourceTree()));
   assertTidy(strayFences(file));
+});
+
+Deno.test("the README and the demo show the same example", async () => {
+  const blocks = codeBlocks((await readme()).text);
+  const shown = ["set-up-the-outbox", "publish", "configure-the-pipeline"]
+    .map((name) => blocks.find((block) => block.name === name)?.text.trimEnd());
+  assert.deepEqual(shown, [SET_UP_THE_OUTBOX, PUBLISH_MESSAGES, CONFIGURE_THE_PIPELINE]);
 });
 
 Deno.test("the README's generated sections are what the declarations give", async () => {

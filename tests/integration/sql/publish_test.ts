@@ -4,35 +4,9 @@
 
 import { strict as assert } from "node:assert";
 import type postgres from "postgres";
+import { PUBLISH_MESSAGES, SET_UP_THE_OUTBOX } from "../../demo/complete_example.ts";
 import { startPostgres } from "../../support/postgres.ts";
 import { POSTGRES_VERSIONS, tideDatabase, tideTest } from "../../support/tide_database.ts";
-
-/** The page's "Complete Example", steps 1 and 2, word for word. */
-const PAGE_SETUP = `
--- Create the orders outbox with 48-hour retention
-SELECT tide.outbox_create('orders', retention_hours => 48);
-`;
-const PAGE_TRANSACTION = `
--- In your order processing transaction:
-BEGIN;
-INSERT INTO orders (id, customer_id, total, status)
-VALUES (gen_random_uuid(), 'cust-789', 99.99, 'confirmed');
-
-SELECT tide.outbox_publish(
-    'orders',
-    jsonb_build_object(
-        'event_type', 'order.confirmed',
-        'order_id', 'ord-12345',
-        'customer_id', 'cust-789',
-        'total', 99.99,
-        'items', jsonb_build_array(
-            jsonb_build_object('sku', 'WIDGET-A', 'qty', 2)
-        )
-    ),
-    'ord-12345'  -- dedup_key
-);
-COMMIT;
-`;
 
 /** The messages of the first outbox, as they are stored. */
 function stored(sql: postgres.Sql): Promise<postgres.Row[]> {
@@ -41,9 +15,9 @@ function stored(sql: postgres.Sql): Promise<postgres.Row[]> {
 
 tideTest("the page's example publishes one message in the transaction of its order", async (database) => {
   const sql = database.connect();
-  await sql.unsafe(PAGE_SETUP);
+  await sql.unsafe(SET_UP_THE_OUTBOX);
   await sql`CREATE TABLE orders (id uuid, customer_id text, total numeric, status text)`;
-  await sql.unsafe(PAGE_TRANSACTION).simple();
+  await sql.unsafe(PUBLISH_MESSAGES).simple();
   const [message, ...more] = await sql`
     SELECT m.*, m.xid::text = o.xmin::text AS together, abs(date_part('epoch', clock_timestamp() - m.created_at)) < 60 AS now
     FROM tide.message_1 m, orders o`;
