@@ -42,7 +42,9 @@ export interface TideSessionOptions {
   readonly config?: Readonly<Record<string, Json>>;
 }
 
+/** The name of the outbox. */
 export const OUTBOX = "orders";
+/** The name of the pipeline. */
 export const PIPELINE = "orders-out";
 const GROUP = "g";
 const LEASE_MS = 60_000;
