@@ -200,7 +200,8 @@ tideTest("tide.mark() refuses a transaction that is not its own", async (databas
 
 tideTest(
   "a mark before the first message starts at 0, and later ones count what was rolled back",
-  async ({ sql }) => {
+  async (database) => {
+    const sql = database.connect();
     await sql`SELECT tide.outbox_create('orders')`;
     assert.equal((await takeMark(sql)).topId, 0);
     await sql`SELECT tide.outbox_publish('orders', '1')`;
