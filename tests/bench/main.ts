@@ -104,10 +104,10 @@ async function measure(choice: Choice): Promise<Report> {
       payloadFile: await writePayloadFile(folder),
       progress,
     };
+    const machine = await describeMachine(servers, choice, choice.compiled ? "binary" : "source");
     const results: Result[] = [];
     for (const name of choice.only) results.push(...await BENCHMARKS[name](context));
-    const relay = choice.compiled ? "binary" : "source";
-    return { machine: await describeMachine(servers, choice, relay), quick: choice.quick, results };
+    return { machine, quick: choice.quick, results };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

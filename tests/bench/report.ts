@@ -12,6 +12,8 @@ export interface Machine {
   readonly cores: number;
   readonly memory_gb: number;
   readonly os: string;
+  /** Processes that wanted to run in the last minute before the start: others' load makes every figure worse. */
+  readonly load: number;
   readonly deno: string;
   /** `source` or `binary`. */
   readonly relay: string;
@@ -44,9 +46,9 @@ export function renderTable({ machine, quick, results }: Report): string {
 }
 
 function describe(machine: Machine, quick: boolean): string[] {
-  const { cpu, cores, memory_gb, os, deno, relay, postgres, kafka } = machine;
+  const { cpu, cores, memory_gb, os, load, deno, relay, postgres, kafka } = machine;
   return [
-    `Machine     ${cores} × ${cpu}, ${memory_gb} GB, ${os}`,
+    `Machine     ${cores} × ${cpu}, ${memory_gb} GB, ${os}, load ${load.toFixed(2)} before the start`,
     `Relay       ${relay}, Deno ${deno}`,
     `PostgreSQL  ${pairs(postgres)}`,
     `Kafka       ${pairs(kafka)}`,

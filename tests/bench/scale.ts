@@ -19,7 +19,8 @@ export interface Scale {
   readonly idleMessages: number;
   /** Seconds in which a relay with nothing to do is watched. */
   readonly idleS: number;
-  /** Seconds of each turn of publishing. */
+  /** How often publishing and inserting take turns, and the seconds of a turn. */
+  readonly publishTurns: number;
   readonly publishS: number;
   /** Calls in each turn of the loop on the server. */
   readonly publishCalls: number;
@@ -34,7 +35,8 @@ export const FULL: Scale = {
   steadyWarmUpS: 3,
   idleMessages: 200,
   idleS: 30,
-  publishS: 4,
+  publishTurns: 5,
+  publishS: 3,
   publishCalls: 20_000,
 };
 
@@ -47,6 +49,7 @@ export const QUICK: Scale = {
   steadyWarmUpS: 2,
   idleMessages: 40,
   idleS: 10,
+  publishTurns: 5,
   publishS: 1,
   publishCalls: 5_000,
 };

@@ -69,7 +69,7 @@ async function brokersOf(choice: ServerChoice, stack: AsyncDisposableStack): Pro
   return stack.use(await startKafka({ jvmOptions: JVM_OPTIONS })).brokers;
 }
 
-/** What the figures were measured on. */
+/** What the figures are measured on. To be asked before anything is measured: the load is that of others. */
 export async function describeMachine(
   servers: BenchServers,
   choice: ServerChoice,
@@ -81,6 +81,7 @@ export async function describeMachine(
     cores: navigator.hardwareConcurrency,
     memory_gb: Math.round(systemMemoryInfo().total / 2 ** 30),
     os: `${Deno.build.os} ${osRelease()} ${Deno.build.arch}`,
+    load: Deno.loadavg()[0]!,
     deno: Deno.version.deno,
     relay,
     postgres: await postgresSettings(servers.postgres.url()),

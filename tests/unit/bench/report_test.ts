@@ -7,6 +7,7 @@ const MACHINE: Machine = {
   cores: 2,
   memory_gb: 8,
   os: "linux 6.1 x86_64",
+  load: 0.5,
   deno: "2.9.6",
   relay: "source",
   postgres: { server_version: "18.4", fsync: "on" },
