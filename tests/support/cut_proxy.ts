@@ -5,6 +5,7 @@
  * await using line = CutProxy.to(kafkaPort);
  * // … let the client connect to line.port
  * line.cut();             // both ends see a reset; new connections work
+ * line.freeze();          // both ends see nothing, ever again; new connections work
  * line.mode = "refuse";   // as if nothing listened
  * line.mode = "hang";     // connections are accepted and nothing ever arrives
  * ```
@@ -31,6 +32,7 @@ export class CutProxy implements AsyncDisposable {
   #mode: LineMode = "forward";
   readonly #server: Server;
   readonly #links = new Map<Socket, Socket>();
+  readonly #frozen = new Set<Socket>();
 
   private constructor(port: number, targetPort: number) {
     this.port = port;
@@ -72,10 +74,22 @@ export class CutProxy implements AsyncDisposable {
     this.#links.clear();
   }
 
+  /** Pass nothing on any more on the connections there are, as when a network forgets them and tells nobody. */
+  freeze(): void {
+    for (const pair of this.#links) {
+      for (const socket of pair) {
+        socket.removeAllListeners("data").pause();
+        this.#frozen.add(socket);
+      }
+    }
+    this.#links.clear();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = once(this.#server, "close");
     this.#server.close();
     this.cut();
+    for (const socket of this.#frozen) socket.resetAndDestroy();
     await closed;
   }
 
@@ -104,6 +118,7 @@ export class CutProxy implements AsyncDisposable {
     from.on("close", () => {
       to.destroy();
       this.#links.delete(key);
+      this.#frozen.delete(from);
     });
   }
 }

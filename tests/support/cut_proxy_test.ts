@@ -97,3 +97,22 @@ Deno.test("CutProxy holds bytes back while it hangs and passes them on afterward
   await waiting;
   assert.deepEqual(answers, ["two", "two"]);
 });
+
+Deno.test("CutProxy.freeze() passes nothing on any more on open connections, and lets new ones through", async () => {
+  await using echo = new Echo();
+  await using proxy = await CutProxy.to(echo.port);
+  using first = await connect(proxy);
+  assert.equal(await ask(first, "one"), "one");
+  proxy.freeze();
+  await first.write(new TextEncoder().encode("lost"));
+  const silence = Symbol();
+  const timer = new Promise((resolve) => setTimeout(resolve, 200, silence));
+  const answer = read(first).catch(() => "reset");
+  assert.equal(await Promise.race([answer, timer]), silence);
+  using second = await connect(proxy);
+  assert.equal(await ask(second, "two"), "two");
+  proxy.mode = "hang";
+  proxy.mode = "forward";
+  assert.equal(await ask(second, "three"), "three");
+  assert.equal(await Promise.race([answer, Promise.resolve(silence)]), silence);
+});
