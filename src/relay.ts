@@ -6,6 +6,7 @@
 
 import { REGISTRY } from "../plugins/registry.ts";
 import type { Clock } from "./base/clock.ts";
+import { messageOf } from "./base/errors.ts";
 import { LIMITS } from "./base/limits.ts";
 import type { SecretKeeper } from "./base/secrets.ts";
 import type { Logger } from "./base/telemetry.ts";
@@ -14,13 +15,19 @@ import { fieldObjection } from "./config/compose.ts";
 import { MACHINE_PORTS } from "./config/interpolate.ts";
 import { KERNEL_DESCRIPTION } from "./config/kernel_fields.ts";
 import type { Settings } from "./config/settings.ts";
-import { createPluginOpener, loadCatalog, parsePluginPolicy, type PluginCatalog } from "./host/mod.ts";
+import {
+  createPluginOpener,
+  parsePluginPolicy,
+  type PluginCatalog,
+  PluginLoading,
+  type PluginPolicy,
+} from "./host/mod.ts";
 import { PostgresCatalog } from "./pg/catalog.ts";
 import { parseConnectionUrl } from "./pg/connection_url.ts";
 import { connect, type Database } from "./pg/database.ts";
 import { PostgresPipelineStore } from "./pg/pipeline_store.ts";
 import { registerPlugins } from "./pg/plugin_catalog.ts";
-import type { PipelineSpec } from "./run/mod.ts";
+import type { PipelineSpec, Preparer } from "./run/mod.ts";
 import { Pipeline } from "./run/pipeline.ts";
 import { createPreparer } from "./run/preparer.ts";
 import { Supervisor } from "./run/supervisor.ts";
@@ -50,16 +57,8 @@ export interface Relay {
  */
 export async function startRelay(options: RelayOptions): Promise<Relay> {
   const { settings, name, version, log, secrets, clock } = options;
-  const plugins = await loadCatalog({
-    builtIn: REGISTRY,
-    external: settings.plugin,
-    clock,
-    log,
-    objection: fieldObjection,
-  });
-  for (const { error } of plugins.failures) {
-    log.error(error.message, { code: error.code, advice: error.advice });
-  }
+  const { plugin: external } = settings;
+  const plugins = new PluginLoading({ builtIn: REGISTRY, external, clock, log, objection: fieldObjection });
   const url = settings.postgresUrl!;
   secrets.add([parseConnectionUrl(url).password ?? ""]);
   const db = await connect({
@@ -71,7 +70,8 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   try {
     const catalog = new PostgresCatalog(db, { name, version });
     await catalog.register();
-    await registerPlugins(db, [KERNEL_DESCRIPTION, ...plugins.descriptions]);
+    await registerPlugins(db, [KERNEL_DESCRIPTION]);
+    await plugins.whenLoaded((loaded) => announce(loaded, db, log));
     const supervisor = new Supervisor({ catalog, create: pipelineFactory(options, db, plugins), clock, log });
     supervisor.start();
     return { stop: () => stopAll(options, supervisor, catalog, db) };
@@ -81,20 +81,29 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   }
 }
 
+/** Tell the log and the database of plugins. */
+async function announce({ descriptions, failures }: PluginCatalog, db: Database, log: Logger): Promise<void> {
+  for (const { error } of failures) log.error(error.message, { code: error.code, advice: error.advice });
+  try {
+    await registerPlugins(db, descriptions);
+  } catch (error) {
+    log.warn("Cannot make plugins known to tide.relay_set_outbox", { reason: messageOf(error) });
+  }
+}
+
 function pipelineFactory(
-  { settings, name, log, secrets, clock }: RelayOptions,
+  options: RelayOptions,
   db: Database,
-  plugins: PluginCatalog,
+  plugins: PluginLoading,
 ): (spec: PipelineSpec) => Pipeline {
+  const { settings, name, log, clock } = options;
   const policy = parsePluginPolicy(settings.pluginNet);
-  const preparer = createPreparer({
-    catalog: plugins.descriptions,
-    unusable: new Map(plugins.failures.map((failure) => [failure.name, failure.error.message])),
-    policy: settings,
-    ports: MACHINE_PORTS,
-    onSecrets: (resolved) => secrets.add(resolved),
-    open: createPluginOpener({ plugins, policy, clock, log }),
-  });
+  const preparer: Preparer = {
+    prepare: async (spec) => {
+      const catalog = await plugins.catalogFor(spec.config);
+      return await preparerWith(options, catalog, policy).prepare(spec);
+    },
+  };
   return (spec) => {
     const pipelineLog = log.with({ pipeline: spec.name });
     const { leaseMs, drainTimeoutMs: drainMs, adopt } = settings;
@@ -108,6 +117,21 @@ function pipelineFactory(
       drainMs,
     });
   };
+}
+
+function preparerWith(
+  { settings, log, secrets, clock }: RelayOptions,
+  plugins: PluginCatalog,
+  policy: PluginPolicy,
+): Preparer {
+  return createPreparer({
+    catalog: plugins.descriptions,
+    unusable: new Map(plugins.failures.map((failure) => [failure.name, failure.error.message])),
+    policy: settings,
+    ports: MACHINE_PORTS,
+    onSecrets: (resolved) => secrets.add(resolved),
+    open: createPluginOpener({ plugins, policy, clock, log }),
+  });
 }
 
 /** Ends within the drain time and a few seconds, also when the database hangs. */

@@ -9,6 +9,12 @@ export const HOST_LIMITS = {
   /** From the start of a Worker to its hello. Loading a client library takes a second on a busy machine. */
   helloMs: 30_000,
 
+  /**
+   * How long a relay that starts waits for its external plugins before it begins with the pipelines that use none. One that
+   * behaves is loaded in a tenth of it, so that its pipelines can be configured as soon as the relay says that it runs.
+   */
+  loadPatienceMs: 3_000,
+
   /** For `discover`, `open` and `reconfigure`, which may wait for several servers one after the other. */
   openMs: 120_000,
 

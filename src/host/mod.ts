@@ -31,6 +31,7 @@ export {
 } from "./plugin_catalog.ts";
 export { PluginCrashed } from "./plugin_crashed.ts";
 export { createPluginOpener, type PluginOpenerOptions } from "./plugin_opener.ts";
+export { PluginLoading } from "./plugin_loading.ts";
 export type { PluginSessionOptions } from "./plugin_session.ts";
 export { parsePluginReference } from "./plugin_source.ts";
 export { parsePluginPolicy, type PluginPolicy } from "./policy.ts";
