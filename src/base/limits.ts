@@ -65,6 +65,9 @@ export const LIMITS = {
    */
   connectionAttempts: 40,
 
+  /** Dead letters of a pipeline are logged this often at most, with their number since the last line. */
+  deadLetterLogMs: 10_000,
+
   /** A blocked pipeline is tried again this often without a change: rights are granted, topics created. */
   blockedRetryMs: 10_000,
 

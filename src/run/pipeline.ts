@@ -17,6 +17,7 @@ import { LIMITS } from "../base/limits.ts";
 import type { Logger } from "../base/telemetry.ts";
 import { type DeliveryState, stateOf } from "../record/state.ts";
 import { LeaseKeeper } from "./lease_keeper.ts";
+import { LoggedDeadLetters } from "./logged_dead_letters.ts";
 import type {
   OpenedPlugins,
   PipelineReport,
@@ -147,7 +148,7 @@ export class Pipeline {
 
   /** One life of the configuration: prepared, opened, run until something interrupts it or throws. */
   async #attempt(term: Term, interrupt: AbortSignal): Promise<void> {
-    const { store, preparer, clock } = this.#options;
+    const { store, preparer, clock, log } = this.#options;
     const spec = this.#spec;
     const prepared = await preparer.prepare(spec);
     const outbox = await store.openOutbox(spec, term.epoch);
@@ -156,6 +157,7 @@ export class Pipeline {
     const session = new Session({
       ...prepared,
       ...outbox,
+      deadLetters: new LoggedDeadLetters(outbox.deadLetters, clock, log),
       sink: plugins.sink,
       format: plugins.format,
       clock,
