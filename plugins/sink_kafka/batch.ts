@@ -22,6 +22,8 @@ export class Batch {
   closed = false;
   /** How often it was handed to a broker. */
   attempts = 0;
+  /** Whether a broker may have written it without saying so. */
+  mayBeWritten = false;
   /** Rises from one sent batch to the next: the order in which those that come back must be sent again. */
   order = 0;
   /** The first sequence number given to it, or -1. A batch with one is sent again with the same. */

@@ -31,6 +31,9 @@ import {
 /** How long the connection, TLS and SASL may take together, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
+/** How long a closing connection may take to send what it has, in milliseconds: a hung broker takes nothing. */
+const FLUSH_MS = 2_000;
+
 /** More than the sender and the cluster ever have in flight: they bound it, not the library. */
 const REQUESTS_MAX = 64;
 
@@ -209,15 +212,17 @@ export class BrokerConnection {
     return { id: answer.producerId, epoch: answer.producerEpoch };
   }
 
-  /** Close it; requests in flight fail. */
+  /** Close it; requests in flight fail. What the socket has taken still goes out, because with `acks` 0 it counts as delivered. */
   async close(): Promise<void> {
+    const { ready } = this;
     const { socket } = this.#connection;
     this.#connection.close(() => {});
     if (socket === undefined || socket.closed) return;
-    // The library waits for the broker to close its half too, which a hung one never does.
     const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
-    socket.destroy();
+    if (!ready) socket.destroy();
+    const callOff = this.#clock.after(FLUSH_MS, () => socket.destroy());
     await closed;
+    callOff();
   }
 
   #negotiated(): Versions {

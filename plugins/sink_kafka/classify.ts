@@ -216,6 +216,21 @@ export const ERROR_CLASSES: ReadonlyMap<number, ErrorClass> = new Map([
   ]),
 ]);
 
+/** Errors after which it is not known whether the batch was written, or known that it was. */
+const MAY_BE_WRITTEN: ReadonlySet<string> = new Set([
+  "KAFKA_STORAGE_ERROR",
+  "NETWORK_EXCEPTION",
+  "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
+  "REQUEST_TIMED_OUT",
+  "UNKNOWN_SERVER_ERROR",
+]);
+
+/** Whether a batch that was answered with `code` may have been written all the same. */
+export function mayBeWritten(code: number): boolean {
+  const known = ERROR_CLASSES.get(code);
+  return known === undefined || MAY_BE_WRITTEN.has(known.name);
+}
+
 /** What to do about `code`. A code that this version does not know is tried again, until the delivery timeout. */
 export function classify(code: number): ErrorClass {
   return ERROR_CLASSES.get(code) ??

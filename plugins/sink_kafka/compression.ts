@@ -30,8 +30,19 @@ export const CODECS: Readonly<Record<Compression, Codec>> = {
   gzip: { attribute: 1, compress: (records) => zlib.gzipSync(records) },
   snappy: { attribute: 2, compress: compressSnappy },
   lz4: { attribute: 3, compress: (records) => lz4Compress(asBuffer(records)) },
-  zstd: { attribute: 4, compress: (records) => zlib.zstdCompressSync(records) },
+  zstd: { attribute: 4, compress: compressZstd },
 };
+
+/**
+ * Level 1: rows of JSON came out as small as with level 3, zstd's own default, in half of the time (prose a seventh larger).
+ */
+const ZSTD_PARAMS = { [zlib.constants.ZSTD_c_compressionLevel]: 1 };
+
+function compressZstd(records: Uint8Array): Uint8Array {
+  // With the size known in advance the context is not made larger than this batch needs.
+  const options = { params: ZSTD_PARAMS, pledgedSrcSize: records.length };
+  return zlib.zstdCompressSync(records, options);
+}
 
 /**
  * What xerial's snappy-java, which Kafka's Java client writes with, puts before its blocks: a magic word, its version

@@ -46,7 +46,9 @@ export function connectionFault(
 ): Fault {
   const where = formatAddress(address);
   const told = tell(error);
-  if (told.codes.includes("NotCapable")) return { kind: "hosts", hosts: [where] };
+  // A name that the Worker may not reach is not even looked up, and that fails in another way than an address.
+  const forbidden = told.codes.includes("NotCapable") || /getaddrinfo EPERM/.test(told.text);
+  if (forbidden) return { kind: "hosts", hosts: [where] };
   return authenticationFault(told, where, options) ?? tlsFault(told, where) ?? versionFault(told, where) ??
     unavailable("BROKER_UNREACHABLE", unreachable(where, advertised, told, options));
 }
@@ -196,6 +198,12 @@ export function exhausted(topic: string, partition: number, waitedMs: number, la
       Math.round(waitedMs / 1000)
     } s: ${last}`,
   );
+}
+
+/** The fault of a topic that has lost partitions: its records must be distributed anew. */
+export function fewerPartitions(topic: string, count: number): Fault {
+  const reason = `Topic "${topic}" has only ${count} partitions now, so it was deleted and created again`;
+  return unavailable("UNKNOWN_TOPIC_OR_PARTITION", reason);
 }
 
 /** The fault of a page that was not delivered in time although its batches were not given up. */

@@ -10,7 +10,7 @@ import { classify } from "./classify.ts";
 import { type Clock, pauseMs } from "./clock.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Options } from "./config.ts";
-import { asFault, blockedFault, leaderless, missingTopic } from "./faults.ts";
+import { asFault, blockedFault, fewerPartitions, leaderless, missingTopic } from "./faults.ts";
 
 /** The first pause between two questions, and the longest, in milliseconds. */
 const PAUSE_MS = 50;
@@ -159,9 +159,10 @@ export class LeaderSearch {
 
   #verdict({ topic, partition, stalledBy }: Stalled, stalledMs: number): Fault | undefined {
     const { cluster, holding, options } = this.#ports;
-    const code = cluster.topic(topic)?.errorCode ?? 0;
+    const { errorCode: code, leaders } = cluster.topic(topic) ?? { errorCode: 0, leaders: [] };
     if (this.#fault !== undefined && this.#fault.kind !== "unavailable") return this.#fault;
     if (this.#fault === undefined) {
+      if (leaders.length > 0 && partition >= leaders.length) return fewerPartitions(topic, leaders.length);
       if (classify(code).decision === "blocked") {
         return blockedFault(code, null, "describe", topic, options);
       }

@@ -69,9 +69,8 @@ export class PartitionQueue {
    */
   mayBeWritten(sinceMs: number): boolean {
     const isYoung = ({ createdAtMs }: Batch) => createdAtMs > sinceMs;
-    const [head] = this.waiting;
-    if (head !== undefined && head.attempts > 0 && isYoung(head)) return true;
-    return this.inFlight.some(isYoung) || this.returned.some(({ batch }) => isYoung(batch));
+    return this.inFlight.some(isYoung) || this.returned.some(({ batch }) => isYoung(batch)) ||
+      this.waiting.some((batch) => batch.mayBeWritten && isYoung(batch));
   }
 
   /** There is somebody to send to again. */

@@ -11,7 +11,7 @@
 import type { Fault } from "@pg-tide/sdk";
 import type { Accumulator } from "./accumulator.ts";
 import type { Batch, Member } from "./batch.ts";
-import { classify, type Decision } from "./classify.ts";
+import { classify, type Decision, mayBeWritten } from "./classify.ts";
 import { type Clock, pauseMs } from "./clock.ts";
 import type { Options } from "./config.ts";
 import { blockedFault, exhausted, tooLarge } from "./faults.ts";
@@ -83,9 +83,11 @@ class Round {
   take({ batch, setback }: Returned): void {
     if (setback.kind === "lost") {
       this.refresh = true;
+      batch.mayBeWritten = true;
       return this.#again(batch, setback.reason);
     }
     const { result } = setback;
+    if (mayBeWritten(result.errorCode)) batch.mayBeWritten = true;
     switch (this.#decide(batch, result)) {
       case "delivered":
         return batch.deliver();
@@ -128,9 +130,13 @@ class Round {
       this.fault = exhausted(this.#queue.topic, this.#queue.partition, waitedMs, last);
       return;
     }
+    this.pauseMs = Math.max(this.pauseMs, pauseMs(BACKOFF_MS, BACKOFF_MAX_MS, batch.attempts - 1, clock));
+    this.#resend(batch);
+  }
+
+  #resend(batch: Batch): void {
     if (this.#renumbering) batch.sequence = -1;
     this.resend.push(batch);
-    this.pauseMs = Math.max(this.pauseMs, pauseMs(BACKOFF_MS, BACKOFF_MAX_MS, batch.attempts - 1, clock));
   }
 
   /**
@@ -146,13 +152,15 @@ class Round {
 
   /**
    * The broker expected other numbers. If a batch before this one is unacknowledged too, that is the reason and solves
-   * itself; if not, the broker has lost the count.
+   * itself, without a pause; if not, the broker has lost the count.
    */
   #miscounted(batch: Batch, result: PartitionResult): void {
-    if (this.resend.length === 0 && !this.#renumbering) {
-      this.#queue.sequence?.abandon();
-      this.#renumbering = true;
+    if (this.resend.length > 0 || this.#renumbering) {
+      batch.attempts--;
+      return this.#resend(batch);
     }
+    this.#queue.sequence?.abandon();
+    this.#renumbering = true;
     this.#again(batch, describe(result));
   }
 
@@ -170,7 +178,11 @@ class Round {
     }
     const faulty = new Map(errors.map(({ index, message }) => [index, message]));
     if (members.length === 1) faulty.set(0, errors[0]?.message ?? result.errorMessage);
-    const parts = faulty.size > 0 ? [members.filter((_, i) => !faulty.has(i))] : halves(members);
+    const parts = faulty.size > 0
+      ? [members.filter((_, i) => !faulty.has(i))]
+      : decision === "split"
+      ? aroundTheLargest(members)
+      : halves(members);
     for (const [i, message] of faulty) {
       const member = members[i];
       member?.delivery.reject(
@@ -183,6 +195,15 @@ class Round {
       this.resend.push(...this.#context.accumulator.rebatch(part, batch.createdAtMs));
     }
   }
+}
+
+/** In three parts when a single record makes up most of the batch, else in halves. */
+function aroundTheLargest(members: readonly Member[]): Member[][] {
+  const sizes = members.map(recordBytes);
+  const largest = sizes.indexOf(sizes.reduce((most, size) => Math.max(most, size)));
+  const isMost = 2 * sizes[largest]! > sizes.reduce((sum, size) => sum + size, 0);
+  if (!isMost) return halves(members);
+  return [members.slice(0, largest), members.slice(largest, largest + 1), members.slice(largest + 1)];
 }
 
 function halves(members: readonly Member[]): Member[][] {

@@ -15,6 +15,8 @@ export interface CommandOptions {
   readonly gid?: number;
   /** Runs it in a session of its own, which a terminal's Ctrl-C does not reach. */
   readonly detached?: boolean;
+  /** What it reads from standard input; nothing by default. */
+  readonly input?: string;
   /** Ends the program with SIGTERM. */
   readonly signal?: AbortSignal;
 }
@@ -29,7 +31,7 @@ export interface CommandResult {
 }
 
 /**
- * Run a program, without standard input, and keep what it prints.
+ * Run a program to its end and keep what it prints.
  *
  * @throws MissingToolError when the program is not installed
  */
@@ -39,14 +41,19 @@ export async function runCommand(
   options: CommandOptions = {},
 ): Promise<CommandResult> {
   try {
-    const output = await new Deno.Command(program, {
+    const { input, ...rest } = options;
+    const child = new Deno.Command(program, {
       args: [...args],
-      stdin: "null",
+      stdin: input === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",
-      ...options,
+      ...rest,
       env: { ...options.env },
-    }).output();
+    }).spawn();
+    const [output] = await Promise.all([
+      child.output(),
+      input === undefined ? undefined : feed(child, input),
+    ]);
     const stderr = new TextDecoder().decode(output.stderr);
     return { code: output.code, signal: output.signal, stdout: output.stdout, stderr };
   } catch (error) {
@@ -55,6 +62,12 @@ export async function runCommand(
       cause: error,
     });
   }
+}
+
+async function feed(child: Deno.ChildProcess, input: string): Promise<void> {
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(input));
+  await writer.close();
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 
 import { type Admin, Kafka, logLevel } from "kafkajs";
+import { waitUntil } from "./wait.ts";
 
 /** The offsets that a partition holds: `low` is the first one, `high` the next to be written. */
 export interface PartitionOffsets {
@@ -33,8 +34,28 @@ export async function createTopic(
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
   await administer(brokers, async (admin) => {
     const topics = [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }];
-    await admin.createTopics({ topics, waitForLeaders: true });
+    await admin.createTopics({ topics, waitForLeaders: false });
+    // kafkajs waits for leaders too, but takes a topic that the broker has not heard of yet for an error, and believes a leader
+    // that does not know its office yet.
+    await waitUntil(() => isServed(admin, topic), { what: `the leaders of topic ${topic}` });
   });
+}
+
+/** Errors of a topic that is being created. */
+const NOT_YET: readonly unknown[] = [
+  "LEADER_NOT_AVAILABLE",
+  "NOT_LEADER_FOR_PARTITION",
+  "UNKNOWN_TOPIC_OR_PARTITION",
+];
+
+async function isServed(admin: Admin, topic: string): Promise<boolean> {
+  try {
+    await admin.fetchTopicOffsets(topic);
+    return true;
+  } catch (error) {
+    if (NOT_YET.includes((error as { type?: unknown }).type)) return false;
+    throw error;
+  }
 }
 
 /** Delete a topic; the broker forgets it a moment later. */

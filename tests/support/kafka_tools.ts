@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import { type CommandResult, lastLines, runCommand } from "./command.ts";
+import { type CommandOptions, type CommandResult, lastLines, runCommand } from "./command.ts";
 import { findClass, kafkaJars } from "./kafka_jars.ts";
 
 /** What {@link KafkaTools.consoleConsumer} reads and how it prints. */
@@ -34,12 +34,16 @@ export class KafkaTools {
   }
 
   /** Run any main class of Kafka's jars. */
-  async run(mainClass: string, args: readonly string[], logLevel = "warn"): Promise<CommandResult> {
+  async run(
+    mainClass: string,
+    args: readonly string[],
+    { logLevel = "warn", ...options }: CommandOptions & { readonly logLevel?: string } = {},
+  ): Promise<CommandResult> {
     const jars = await kafkaJars(this.#version);
     // Started often and for a moment: the quickest compiler and the smallest collector.
     const quick = ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto"];
     const logging = `-Dorg.slf4j.simpleLogger.defaultLogLevel=${logLevel}`;
-    return await runCommand("java", ["-cp", join(jars, "*"), ...quick, logging, mainClass, ...args]);
+    return await runCommand("java", ["-cp", join(jars, "*"), ...quick, logging, mainClass, ...args], options);
   }
 
   /**
@@ -64,6 +68,16 @@ export class KafkaTools {
     return (await this.#succeed(candidates, args)).stdout;
   }
 
+  /** Write records with `kafka-console-producer`. @param lines a key, a tab, a value and a newline for each */
+  async consoleProducer(topic: string, lines: string): Promise<void> {
+    const candidates: [string, string] = [
+      "org.apache.kafka.tools.ConsoleProducer",
+      "kafka.tools.ConsoleProducer",
+    ];
+    const args = ["--bootstrap-server", this.#brokers, "--topic", topic, "--property", "parse.key=true"];
+    await this.#succeed(candidates, args, { input: lines });
+  }
+
   /** What `kafka-dump-log` says about segment files: batches, producer ids, sequences, codecs. */
   async dumpLog(files: readonly string[], args: readonly string[] = []): Promise<string> {
     const candidates: [string, string] = [
@@ -74,9 +88,13 @@ export class KafkaTools {
     return new TextDecoder().decode(result.stdout);
   }
 
-  async #succeed(candidates: readonly [string, string], args: readonly string[]): Promise<CommandResult> {
+  async #succeed(
+    candidates: readonly [string, string],
+    args: readonly string[],
+    options: CommandOptions = {},
+  ): Promise<CommandResult> {
     const mainClass = await findClass(await kafkaJars(this.#version), candidates);
-    const result = await this.run(mainClass, args);
+    const result = await this.run(mainClass, args, options);
     if (result.code === 0) return result;
     throw new Error(`Cannot run ${mainClass}: exit code ${result.code}\n${lastLines(result.stderr)}`);
   }

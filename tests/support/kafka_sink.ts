@@ -1,0 +1,154 @@
+/**
+ * The Kafka sink as the relay runs it: in its Worker, with its grant, fed by the relay's own dispatcher.
+ *
+ * @module
+ */
+
+import {
+  columnOf,
+  encodeHeaders,
+  type Fault,
+  type Header,
+  type Json,
+  nullColumn,
+  type PluginConfig,
+  type RecordPage,
+} from "../../plugins/sdk/mod.ts";
+import { REGISTRY } from "../../plugins/registry.ts";
+import { MANIFEST } from "../../plugins/sink_kafka/manifest.ts";
+import { openSink } from "../../plugins/sink_kafka/sink.ts";
+import { SYSTEM_CLOCK } from "../../src/base/clock.ts";
+import { SILENT } from "../../src/base/telemetry.ts";
+import { DeadLetterDesk } from "../../src/deliver/dead_letter_desk.ts";
+import { Dispatcher } from "../../src/deliver/dispatcher.ts";
+import type { Sink } from "../../src/deliver/mod.ts";
+import { Shipment } from "../../src/deliver/shipment.ts";
+import { loadCatalog, parsePluginPolicy, SinkHost } from "../../src/host/mod.ts";
+import type { DeadLetter } from "../../src/record/dead_letter.ts";
+import type { DeliveryState } from "../../src/record/state.ts";
+import { PageProgress } from "../../src/record/progress.ts";
+import { windowOf } from "./pages.ts";
+
+/** A record to be sent. */
+export interface RecordDraft {
+  readonly key?: string | Uint8Array | null;
+  readonly value?: string | Uint8Array | null;
+  readonly headers?: readonly Header[];
+  readonly topic?: string;
+  readonly createdMs?: number;
+}
+
+/** When records were published that do not say: now, because a topic deletes what is older than its retention, also on arrival. */
+export const CREATED_MS = Date.now();
+
+/** A page of records to `topic`, unless they name another. @param firstId ids rise from here */
+export function recordPage(topic: string, drafts: readonly RecordDraft[], firstId = 1): RecordPage {
+  const topics = [...new Set(drafts.map((draft) => draft.topic ?? topic))];
+  return {
+    count: drafts.length,
+    ids: Float64Array.from(drafts, (_, i) => firstId + i),
+    createdMs: Float64Array.from(drafts, ({ createdMs }) => createdMs ?? CREATED_MS),
+    topics,
+    topic: Uint16Array.from(drafts, (draft) => topics.indexOf(draft.topic ?? topic)),
+    key: columnOf(drafts.map(({ key }) => key ?? null)),
+    value: columnOf(drafts.map(({ value }) => value ?? null)),
+    headers: columnOf(drafts.map(({ headers }) => encodeHeaders(headers ?? []))),
+  };
+}
+
+/** A configuration of the sink: defaults, and these fields. */
+export function kafkaConfig(fields: Readonly<Record<string, Json>>): PluginConfig {
+  const defaults = MANIFEST.fields.map((field): [string, Json] => [field.name, field.default ?? null]);
+  return { pipeline: "p", outbox: "orders", fields: { ...Object.fromEntries(defaults), ...fields } };
+}
+
+/** Start and open the sink as the relay does. */
+export async function startKafkaSink(
+  fields: Readonly<Record<string, Json>>,
+): Promise<{ readonly sink: SinkHost } | { readonly fault: Fault }> {
+  const base = { clock: SYSTEM_CLOCK, log: SILENT };
+  const catalog = await loadCatalog({ builtIn: REGISTRY, external: [], ...base });
+  const plugin = catalog.find("sink", "kafka")!;
+  return await SinkHost.open({ plugin, config: kafkaConfig(fields), policy: parsePluginPolicy([]), ...base });
+}
+
+/** Like {@link startKafkaSink}. @throws Error when it cannot work now */
+export async function openKafkaSink(fields: Readonly<Record<string, Json>>): Promise<SinkHost> {
+  const opened = await startKafkaSink(fields);
+  if ("fault" in opened) throw new Error(`The sink does not open: ${JSON.stringify(opened.fault)}`);
+  return opened.sink;
+}
+
+/** A sink that was opened for a test. */
+export type TestSink = Sink & { close(): Promise<void> };
+
+/** Open the sink's object in this process, without a Worker. */
+export async function openInProcess(fields: Readonly<Record<string, Json>>): Promise<TestSink> {
+  const sink = await openSink(kafkaConfig(fields));
+  return {
+    pagesInFlight: sink.opened.pagesInFlight!,
+    deliver: (page, generation) => sink.deliver(page, generation),
+    recover: () => Promise.resolve(null),
+    close: () => sink.close(),
+  };
+}
+
+/** Hands pages to a sink through the relay's dispatcher, with short waits after a fault. */
+export class Delivery implements AsyncDisposable {
+  /** What went to the dead letters. */
+  readonly letters: DeadLetter[] = [];
+  /** The states that the pipeline went through. */
+  readonly states: DeliveryState[] = [];
+  readonly #sink: TestSink;
+  readonly #dispatcher: Dispatcher;
+  readonly #failed = Promise.withResolvers<never>();
+  #nextId = 1;
+
+  constructor(sink: TestSink) {
+    this.#sink = sink;
+    const onFailure = (error: unknown) => this.#failed.reject(error);
+    this.#failed.promise.catch(() => {});
+    const store = { keep: (kept: readonly DeadLetter[]) => Promise.resolve(void this.letters.push(...kept)) };
+    this.#dispatcher = new Dispatcher({
+      sink,
+      desk: new DeadLetterDesk(store, () => {}, onFailure),
+      clock: SYSTEM_CLOCK,
+      retry: { initialMs: 20, maxMs: 200, maxAttempts: 5 },
+      onSettled: () => {},
+      onState: (state) => this.states.push(state),
+      onFailure,
+    });
+  }
+
+  /** Give a page after those before it; resolves when there is room for the next one. */
+  async offer(topic: string, drafts: readonly RecordDraft[]): Promise<void> {
+    const records = recordPage(topic, drafts, this.#nextId);
+    this.#nextId += records.count;
+    const source = {
+      ...records,
+      ops: new Uint8Array(records.count),
+      payload: records.value,
+      headers: nullColumn(records.count),
+      previous: nullColumn(records.count),
+      dedupKey: records.key,
+    };
+    const progress = new PageProgress(source.ids, windowOf(1, 0, 1_000_000), "run");
+    const shipment = new Shipment({ records, rows: null, source, progress });
+    await Promise.race([this.#dispatcher.offer(shipment), this.#failed.promise]);
+  }
+
+  /** Resolves when every record has its outcome. */
+  async drained(): Promise<void> {
+    await Promise.race([this.#dispatcher.drained(), this.#failed.promise]);
+  }
+
+  /** Try again now, as after a change of the configuration. */
+  poke(): void {
+    this.#dispatcher.poke();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#dispatcher.close();
+    await this.#sink.close();
+  }
+}

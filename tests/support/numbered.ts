@@ -1,0 +1,95 @@
+/**
+ * Records that are counted per key, and what a topic must hold when all of them were delivered.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import type { TopicRecord } from "./consume.ts";
+import type { RecordDraft } from "./kafka_sink.ts";
+
+const ENCODER = new TextEncoder();
+const DECODER = new TextDecoder();
+
+/** How {@link NumberedRecords} are made. */
+export interface NumberedOptions {
+  /** How many different keys. @default 23 */
+  readonly keys?: number;
+  /** How the keys begin, so that several sets can share a topic. @default "key" */
+  readonly prefix?: string;
+  /** Characters of each value beside its number. @default 60 */
+  readonly fill?: number;
+}
+
+/** Makes records whose values count from 0 for each key. */
+export class NumberedRecords {
+  readonly #next = new Map<string, number>();
+  readonly #keys: number;
+  readonly #prefix: string;
+  readonly #filler: string;
+  #count = 0;
+
+  constructor({ keys = 23, prefix = "key", fill = 60 }: NumberedOptions = {}) {
+    this.#keys = keys;
+    this.#prefix = prefix;
+    this.#filler = "x".repeat(fill);
+  }
+
+  /** Records made so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The next records. */
+  take(count: number): RecordDraft[] {
+    return Array.from({ length: count }, () => {
+      const key = `${this.#prefix}-${this.#count++ * 7919 % this.#keys}`;
+      const n = this.#next.get(key) ?? 0;
+      this.#next.set(key, n + 1);
+      return { key, value: ENCODER.encode(`${n} ${this.#filler}`) };
+    });
+  }
+
+  /** Check that every record is in the topic exactly once, in order per key. */
+  assertExactlyOnce(records: readonly TopicRecord[]): void {
+    for (const [key, numbers] of this.#numbersOf(records)) {
+      assert.deepEqual(numbers, this.#expected(key), `the numbers of ${key}`);
+    }
+  }
+
+  /**
+   * Check that every record is in the topic, in order per key. A record may stand there again, but never before an earlier one
+   * stands there for the first time.
+   *
+   * @returns how many records stand there more than once
+   */
+  assertInOrder(records: readonly TopicRecord[]): number {
+    for (const [key, numbers] of this.#numbersOf(records)) {
+      assert.deepEqual(
+        [...new Set(numbers)],
+        this.#expected(key),
+        `the numbers of ${key}, each where it stands first`,
+      );
+    }
+    const own = records.filter(({ key }) => this.#next.has(DECODER.decode(key!)));
+    return own.length - this.#count;
+  }
+
+  #expected(key: string): number[] {
+    return Array.from({ length: this.#next.get(key)! }, (_, n) => n);
+  }
+
+  /** The numbers of each key, as they stand in its partition. */
+  #numbersOf(records: readonly TopicRecord[]): ReadonlyMap<string, readonly number[]> {
+    const numbers = new Map<string, number[]>([...this.#next.keys()].map((key) => [key, []]));
+    const partitions = new Map<string, number>();
+    for (const { key, value, partition } of records) {
+      const name = DECODER.decode(key!);
+      if (!numbers.has(name)) continue;
+      assert.equal(partitions.get(name) ?? partition, partition, `${name} is in one partition`);
+      partitions.set(name, partition);
+      numbers.get(name)?.push(parseInt(DECODER.decode(value!)));
+    }
+    return numbers;
+  }
+}
