@@ -103,9 +103,13 @@ export class TideSession implements AsyncDisposable {
     return spec!;
   }
 
-  /** The pipeline's store, for a relay of that name. */
-  store(holder = "relay", { adopt = false, log = SILENT }: { adopt?: boolean; log?: Logger } = {}) {
-    return new PostgresPipelineStore({ db: this.db, pipeline: PIPELINE, holder, adopt, log });
+  /** The store of a pipeline, for a relay of that name. */
+  store(
+    holder = "relay",
+    { adopt = false, log = SILENT }: { adopt?: boolean; log?: Logger } = {},
+    pipeline = PIPELINE,
+  ) {
+    return new PostgresPipelineStore({ db: this.db, pipeline, holder, adopt, log });
   }
 
   /** Take the lease. */
