@@ -213,6 +213,14 @@ export class Deployment implements AsyncDisposable {
   }
 }
 
+/** Wait until a relay has logged what matches. */
+export async function logs(relay: RelayProcess, pattern: RegExp): Promise<void> {
+  await waitUntil(async () => pattern.test(await relay.log()), {
+    what: `the relay to log ${pattern}`,
+    timeoutMs: SETTLES_WITHIN_MS,
+  });
+}
+
 /** What PostgreSQL says against a statement. @throws {AssertionError} when it does not */
 export async function refusal(statement: Promise<unknown>): Promise<Refusal> {
   const error = await statement.then(() => null, (error: unknown) => error);
