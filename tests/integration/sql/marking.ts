@@ -14,6 +14,7 @@ import { Reader } from "../../../src/read/reader.ts";
 import type { Page } from "../../../src/record/page.ts";
 import type { Mark, Position, Window } from "../../../src/record/position.ts";
 import type { Received } from "../../support/published.ts";
+import { ZERO } from "./positions.ts";
 
 /** How a mark is taken. */
 export type Marking = () => Promise<Mark>;
@@ -51,19 +52,29 @@ export function marksInPairs(sql: postgres.Sql): Marking {
   };
 }
 
+/** What may differ from reader to reader. */
+export interface OutboxReaderOptions {
+  /** As `tide.mark` does, unless said. */
+  readonly marking?: Marking;
+  /** Called behind each page. */
+  readonly onPage?: (position: Position) => Promise<void>;
+}
+
 /** Reads everything of the outbox with the number 1 into a list, by small pages. */
 export class OutboxReader {
   readonly #source: CountedSource;
   readonly #received: Received;
+  readonly #onPage: (position: Position) => Promise<void>;
   #reader: Reader;
   #position: Position | null = null;
   #reading: Promise<void>;
   #stopped = false;
 
-  constructor(db: Database, life: string, received: Received, marking?: Marking) {
-    this.#source = new CountedSource(new PostgresPageSource(db, 1, life), marking);
+  constructor(db: Database, life: string, received: Received, options: OutboxReaderOptions = {}) {
+    this.#source = new CountedSource(new PostgresPageSource(db, 1, life), options.marking);
     this.#received = received;
-    this.#reader = this.#open({ lower: { snapshot: "3:3:", topId: 0, nextXid: "3" } });
+    this.#onPage = options.onPage ?? (() => Promise.resolve());
+    this.#reader = this.#open({ lower: ZERO });
     this.#reading = this.#read();
   }
 
@@ -107,6 +118,7 @@ export class OutboxReader {
         this.#received.add(Number(textAt(page.payload, row)));
       }
       this.#position = { window, phase, lastId: page.ids[page.count - 1]! };
+      await this.#onPage(this.#position);
     }
   }
 }

@@ -4,7 +4,6 @@
  */
 
 import { strict as assert } from "node:assert";
-import type postgres from "postgres";
 import { connect, type Database } from "../../../src/pg/database.ts";
 import type { Mark } from "../../../src/record/position.ts";
 import { sharedPostgres, startPostgres } from "../../support/postgres.ts";
@@ -12,6 +11,7 @@ import { Published, Received } from "../../support/published.ts";
 import { POSTGRES_VERSIONS, type TideDatabase, tideDatabase, tideTest } from "../../support/tide_database.ts";
 import { waitUntil } from "../../support/wait.ts";
 import { EXACT_MARK, marksInPairs, marksWithoutNextXid, OutboxReader } from "./marking.ts";
+import { takeMark } from "./positions.ts";
 import { Publisher, WORKLOAD_SETUP } from "./publishers.ts";
 
 /** Together 100,000 messages on the two servers. */
@@ -39,8 +39,8 @@ async function workload(database: TideDatabase, db: Database): Promise<void> {
   const inPairs = new Received(published);
   const reader = new OutboxReader(db, life!.life, received);
   const canaries = [
-    new OutboxReader(db, life!.life, withoutNextXid, marksWithoutNextXid(database.connect())),
-    new OutboxReader(db, life!.life, inPairs, marksInPairs(database.connect())),
+    new OutboxReader(db, life!.life, withoutNextXid, { marking: marksWithoutNextXid(database.connect()) }),
+    new OutboxReader(db, life!.life, inPairs, { marking: marksInPairs(database.connect()) }),
   ];
 
   const open = await openTransaction(database, published);
@@ -120,13 +120,6 @@ async function readBetween({ sql }: TideDatabase, lower: Mark, upper: Mark): Pro
     UNION ALL SELECT ids FROM tide.read_run_1(${lower.snapshot}, ${upper.snapshot}, ${lower.topId}, ${upper.topId}, 10, 1000)`;
   return pages.flatMap(({ ids }) => ids === null ? [] : ids.split(",").map(Number));
 }
-
-async function takeMark(sql: postgres.Sql, statement = TIDE_MARK): Promise<Mark> {
-  const [mark] = await sql.unsafe<Mark[]>(statement);
-  return { ...mark! };
-}
-
-const TIDE_MARK = `SELECT snapshot, top_id::int AS "topId", next_xid AS "nextXid" FROM tide.mark(1)`;
 
 for (const version of POSTGRES_VERSIONS) {
   Deno.test(`a mark finds the newest open transaction, which its snapshot does not name (PostgreSQL ${version})`, () =>
