@@ -5,7 +5,7 @@
  */
 
 import type { Json } from "@pg-tide/sdk";
-import { EXIT, messageOf, UserError } from "../base/errors.ts";
+import { EXIT, FencedError, messageOf, UserError } from "../base/errors.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Logger } from "../base/telemetry.ts";
 import { SourceError } from "../read/mod.ts";
@@ -43,6 +43,7 @@ export interface PipelineStoreOptions {
 
 interface SavedRow {
   readonly incarnation: string;
+  readonly held: boolean;
   readonly windowNumber: string | null;
   readonly phase: Phase;
   readonly lastId: string;
@@ -70,7 +71,7 @@ export class PostgresPipelineStore implements PipelineStore {
       const life = await checkNumbering(db, this.#options);
       const claim: Claim = { pipeline, holder, epoch, life };
       const source = new PostgresPageSource(db, spec.outboxNumber, life);
-      const saved = await this.#savedPosition(spec);
+      const saved = await this.#savedPosition(spec, claim);
       const offsets = new PostgresOffsetStore(db, claim, saved?.window.number ?? 0);
       const start = saved === null ? await this.#begin(spec, source, offsets) : { position: saved };
       return { source, start, offsets, deadLetters: new DeadLetterTable(db, claim, spec) };
@@ -84,13 +85,18 @@ export class PostgresPipelineStore implements PipelineStore {
     await db.query(REPORT_STATE, [pipeline, epoch, state, code, reason, advice]);
   }
 
-  async #savedPosition({ name, outboxNumber, incarnation }: PipelineSpec): Promise<Position | null> {
-    const { db } = this.#options;
-    const [row] = await db.query<SavedRow>(SAVED_POSITION, [name, outboxNumber]);
+  async #savedPosition(
+    { outboxNumber, incarnation }: PipelineSpec,
+    { pipeline, holder, epoch }: Claim,
+  ): Promise<Position | null> {
+    const parameters = [pipeline, outboxNumber, holder, epoch];
+    const [row] = await this.#options.db.query<SavedRow>(SAVED_POSITION, parameters);
     // The catalog is read again within a second; the pipeline then starts anew, with the ids' new incarnation.
     if (row?.incarnation !== incarnation) {
       throw new SourceError("The outbox was made anew, or its ids start again");
     }
+    // Nothing could be saved: a pipeline that was deleted and made again would deliver everything twice.
+    if (!row.held) throw new FencedError(`The lease of ${pipeline} is lost`);
     return row.windowNumber === null ? null : positionOf(row, Number(row.windowNumber));
   }
 

@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { UserError } from "../../../src/base/errors.ts";
+import { FencedError, UserError } from "../../../src/base/errors.ts";
 import { type LogFields, type Logger, SILENT } from "../../../src/base/telemetry.ts";
 import { SourceError } from "../../../src/read/mod.ts";
 import { textAt } from "../../../plugins/sdk/mod.ts";
@@ -250,6 +250,15 @@ sessionTest(
     await publishing;
   },
 );
+
+sessionTest("nothing is read under a lease that is lost", async (tide) => {
+  const epoch = await tide.acquire("a");
+  const spec = await tide.spec();
+  await tide.store("a").openOutbox(spec, epoch);
+  await assert.rejects(() => tide.store("b").openOutbox(spec, epoch), FencedError);
+  await tide.takeOver("b");
+  await assert.rejects(() => tide.store("a").openOutbox(spec, epoch), FencedError);
+});
 
 sessionTest(
   "a state is its relay's newest word, since when it is so, and no late word of an older relay",
