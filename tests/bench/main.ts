@@ -88,9 +88,7 @@ function choiceOf(args: readonly string[]): Choice | undefined {
 }
 
 async function measure(choice: Choice): Promise<Report> {
-  if (choice.compiled) {
-    progress((await buildBinary()).compiled ? "dist/pg-tide compiled" : "dist/pg-tide is up to date");
-  }
+  const relay = choice.compiled ? await compiledRelay() : `from source, Deno ${Deno.version.deno}`;
   progress("starting PostgreSQL and Kafka");
   await using servers = await startServers(choice);
   const folder = await Deno.makeTempDir({ prefix: "pg-tide-bench-" });
@@ -104,13 +102,19 @@ async function measure(choice: Choice): Promise<Report> {
       payloadFile: await writePayloadFile(folder),
       progress,
     };
-    const machine = await describeMachine(servers, choice, choice.compiled ? "binary" : "source");
+    const machine = await describeMachine(servers, choice, relay);
     const results: Result[] = [];
     for (const name of choice.only) results.push(...await BENCHMARKS[name](context));
     return { machine, quick: choice.quick, results };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** What the compiled relay is; compiles it when a source has changed. */
+async function compiledRelay(): Promise<string> {
+  progress("compiling dist/pg-tide, unless it is up to date");
+  return `dist/pg-tide, Deno ${(await buildBinary()).deno}`;
 }
 
 function progress(line: string): void {

@@ -14,8 +14,7 @@ export interface Machine {
   readonly os: string;
   /** Processes that wanted to run in the last minute before the start: others' load makes every figure worse. */
   readonly load: number;
-  readonly deno: string;
-  /** `source` or `binary`. */
+  /** From source or compiled, and its runtime. */
   readonly relay: string;
   /** Version and the settings that decide what a commit costs. */
   readonly postgres: Readonly<Record<string, string>>;
@@ -46,10 +45,10 @@ export function renderTable({ machine, quick, results }: Report): string {
 }
 
 function describe(machine: Machine, quick: boolean): string[] {
-  const { cpu, cores, memory_gb, os, load, deno, relay, postgres, kafka } = machine;
+  const { cpu, cores, memory_gb, os, load, relay, postgres, kafka } = machine;
   return [
     `Machine     ${cores} × ${cpu}, ${memory_gb} GB, ${os}, load ${load.toFixed(2)} before the start`,
-    `Relay       ${relay}, Deno ${deno}`,
+    `Relay       ${relay}`,
     `PostgreSQL  ${pairs(postgres)}`,
     `Kafka       ${pairs(kafka)}`,
     ...(quick ? ["Quick: short runs, more noise"] : []),

@@ -82,7 +82,6 @@ export async function describeMachine(
     memory_gb: Math.round(systemMemoryInfo().total / 2 ** 30),
     os: `${Deno.build.os} ${osRelease()} ${Deno.build.arch}`,
     load: Deno.loadavg()[0]!,
-    deno: Deno.version.deno,
     relay,
     postgres: await postgresSettings(servers.postgres.url()),
     kafka: {

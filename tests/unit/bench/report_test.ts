@@ -8,8 +8,7 @@ const MACHINE: Machine = {
   memory_gb: 8,
   os: "linux 6.1 x86_64",
   load: 0.5,
-  deno: "2.9.6",
-  relay: "source",
+  relay: "from source, Deno 2.9.6",
   postgres: { server_version: "18.4", fsync: "on" },
   kafka: { version: "4.4.0" },
 };
