@@ -28,6 +28,8 @@ export class Batch {
   order = 0;
   /** The first sequence number given to it, or -1. A batch with one is sent again with the same. */
   sequence = -1;
+  /** Rises from one batch of its partition to the next as they are sent for the first time; 0 before that. */
+  ordinal = 0;
   /** Its bytes as they were sent, once sealed. */
   bytes: Uint8Array<ArrayBuffer> | undefined;
   readonly #builder: RecordBatchBuilder;

@@ -25,6 +25,7 @@ import {
   type ProduceApi,
   produceApi,
   type ProduceVersion,
+  type Producing,
   type TopicBatches,
 } from "./produce_api.ts";
 
@@ -80,7 +81,7 @@ interface Versions {
 }
 
 /** A connection to one broker, made when it is first needed. */
-export class BrokerConnection {
+export class BrokerConnection implements Producing {
   readonly address: Address;
   readonly #options: Options;
   readonly #clock: Clock;
@@ -137,10 +138,7 @@ export class BrokerConnection {
     }
   }
 
-  /**
-   * Send a Produce request. `done` is called once: with an answer; with none when `acks` is 0 and the request was
-   * written; or with the error that lost the connection, when it is not known whether the broker has the request.
-   */
+  /** See {@link Producing.produce}. */
   produce(
     acks: number,
     timeoutMs: number,

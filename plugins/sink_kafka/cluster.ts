@@ -1,8 +1,6 @@
 /**
  * The cluster: its brokers, one connection to each, and who leads which partition.
  *
- * Nothing here waits or tries again: callers do, and know for how long.
- *
  * @module
  */
 
@@ -10,6 +8,7 @@ import { type Fault, FaultError, unavailable } from "@pg-tide/sdk";
 import { BrokerConnection, type Metadata, type TopicMetadata } from "./broker_connection.ts";
 import { classify } from "./classify.ts";
 import type { Clock } from "./clock.ts";
+import type { ClusterPort, Topic } from "./cluster_port.ts";
 import { type Address, formatAddress, type Options } from "./config.ts";
 import { blockedFault, connectionFault, unansweredFault } from "./faults.ts";
 import type { Producer } from "./sequencer.ts";
@@ -17,16 +16,8 @@ import type { Producer } from "./sequencer.ts";
 /** How long brokers are tried one after the other before the question is given up, in milliseconds. The kernel waits 120 s. */
 const SEARCH_MS = 60_000;
 
-/** What is known about a topic. */
-export interface Topic {
-  /** The error that the cluster answered with, 0 for none. */
-  readonly errorCode: number;
-  /** For each partition, the node that leads it, or -1. */
-  readonly leaders: readonly number[];
-}
-
 /** A cluster that is being talked to. */
-export class Cluster {
+export class Cluster implements ClusterPort {
   #options: Options;
   readonly #clock: Clock;
   readonly #nodes = new Map<number, Address>();
@@ -51,19 +42,19 @@ export class Cluster {
     return [...new Set([...this.#options.brokers, ...this.#nodes.values()].map(formatAddress))];
   }
 
-  /** What is known about a topic, if it was asked for. */
+  /** See {@link ClusterPort.topic}. */
   topic(name: string): Topic | undefined {
     this.#used.add(name);
     return this.#topics.get(name);
   }
 
-  /** The node that leads a partition, or -1. */
+  /** See {@link ClusterPort.leaderOf}. */
   leaderOf(topic: string, partition: number): number {
     const node = this.#topics.get(topic)?.leaders[partition] ?? -1;
     return this.#nodes.has(node) ? node : -1;
   }
 
-  /** Make connections with these options from now on. The present ones get the answers that they wait for, and end. */
+  /** See {@link ClusterPort.reconfigure}. */
   reconfigure(options: Options): void {
     this.#options = options;
     for (const connection of this.#connections.values()) {
@@ -73,7 +64,7 @@ export class Cluster {
     this.#connections.clear();
   }
 
-  /** Give up all connections. */
+  /** See {@link ClusterPort.close}. */
   async close(): Promise<void> {
     this.#closed = true;
     const all = [...this.#connections.values(), ...this.#retired];
@@ -81,30 +72,21 @@ export class Cluster {
     await Promise.all(all.map((connection) => connection.close()));
   }
 
-  /**
-   * An open connection to a node.
-   *
-   * @throws {FaultError} when there is none to be had now
-   */
+  /** See {@link ClusterPort.connect}. */
   async connect(node: number): Promise<BrokerConnection> {
     const address = this.#nodes.get(node);
     if (address === undefined) throw new FaultError(gone(node));
     return await this.#open(address);
   }
 
-  /** The open connection to a node, if there is one. */
+  /** See {@link ClusterPort.connected}. */
   connected(node: number): BrokerConnection | undefined {
     const address = this.#nodes.get(node);
     const connection = address && this.#connections.get(formatAddress(address));
     return connection?.ready ? connection : undefined;
   }
 
-  /**
-   * Ask the cluster about its brokers and these topics, and those already known. Calls that come while one is
-   * under way are answered by one further question.
-   *
-   * @throws {FaultError} when no broker answers
-   */
+  /** See {@link ClusterPort.refresh}. Calls that come while a question is under way are answered by one further question. */
   async refresh(topics: Iterable<string>): Promise<void> {
     for (const topic of topics) this.#wanted.add(topic);
     const before = this.#refreshing;
@@ -113,13 +95,13 @@ export class Cluster {
     await this.#refreshing;
   }
 
-  /** Do not ask any more about topics that nobody has looked up since the last call. */
+  /** See {@link ClusterPort.forgetUnused}. */
   forgetUnused(): void {
     for (const topic of this.#topics.keys()) if (!this.#used.has(topic)) this.#topics.delete(topic);
     this.#used.clear();
   }
 
-  /** A new producer id. @throws {FaultError} when none is to be had */
+  /** See {@link ClusterPort.initProducerId}. */
   async initProducerId(): Promise<Producer> {
     return await this.#withAny(async (connection) => {
       try {

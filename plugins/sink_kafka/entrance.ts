@@ -7,13 +7,13 @@
  */
 
 import type { Clock } from "./clock.ts";
-import type { Cluster } from "./cluster.ts";
+import type { ClusterPort } from "./cluster_port.ts";
 import type { LeaderSearch, Stalled } from "./leader_search.ts";
 import type { PageDelivery } from "./page_delivery.ts";
 
 /** What the entrance needs. */
 export interface EntrancePorts {
-  readonly cluster: Pick<Cluster, "topic">;
+  readonly cluster: Pick<ClusterPort, "topic">;
   readonly search: Pick<LeaderSearch, "missing">;
   readonly clock: Clock;
   /** Take the page. `counts`: for each of its topics the number of partitions, or 0 for one that no record goes to. */

@@ -7,7 +7,7 @@
 import type { Fault } from "@pg-tide/sdk";
 import type { Accumulator } from "./accumulator.ts";
 import { type Clock, pauseMs } from "./clock.ts";
-import type { Cluster } from "./cluster.ts";
+import type { ClusterPort } from "./cluster_port.ts";
 import { asFault } from "./faults.ts";
 import { Lane } from "./lane.ts";
 import type { LeaderSearch } from "./leader_search.ts";
@@ -19,7 +19,7 @@ const RECONNECT_MAX_MS = 1_000;
 
 /** What the lanes need. */
 export interface LanePorts {
-  readonly cluster: Pick<Cluster, "connect" | "leaderOf">;
+  readonly cluster: Pick<ClusterPort, "connect" | "leaderOf">;
   readonly accumulator: Pick<Accumulator, "queues">;
   readonly search: Pick<LeaderSearch, "ask" | "missing" | "unreachable">;
   readonly clock: Clock;

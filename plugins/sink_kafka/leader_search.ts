@@ -8,7 +8,7 @@
 import type { Fault } from "@pg-tide/sdk";
 import { classify } from "./classify.ts";
 import { type Clock, pauseMs } from "./clock.ts";
-import type { Cluster } from "./cluster.ts";
+import type { ClusterPort } from "./cluster_port.ts";
 import type { Options } from "./config.ts";
 import { asFault, blockedFault, fewerPartitions, leaderless, missingTopic } from "./faults.ts";
 
@@ -39,7 +39,7 @@ export interface Stalled {
 /** What the search needs. */
 export interface SearchPorts {
   readonly options: Options;
-  readonly cluster: Pick<Cluster, "refresh" | "topic">;
+  readonly cluster: Pick<ClusterPort, "refresh" | "topic">;
   readonly clock: Clock;
   /** The cluster has answered, or could not be asked. Whoever misses something still says so again. */
   readonly onAnswer: () => void;

@@ -7,7 +7,7 @@
 import type { Fault } from "@pg-tide/sdk";
 import type { Batch } from "./batch.ts";
 import type { PartitionResult } from "./produce_api.ts";
-import type { PartitionSequence } from "./sequencer.ts";
+import { type PartitionSequence, WINDOW } from "./sequencer.ts";
 
 /** Why a batch came back: the broker's result, or the loss of the connection. */
 export type Setback =
@@ -44,6 +44,8 @@ export class PartitionQueue {
   stalledSinceMs: number | undefined;
   /** Why its leader cannot be reached, while it is stalled by that. */
   stalledBy: Fault | undefined;
+  /** How many batches have been sent, each counted once. */
+  #launched = 0;
 
   constructor(topic: string, partition: number) {
     this.topic = topic;
@@ -60,7 +62,25 @@ export class PartitionQueue {
   sendable(nowMs: number): boolean {
     if (this.waiting.length === 0 || this.returned.length > 0) return false;
     if (this.renewing || nowMs < this.retryAtMs) return false;
-    return this.inFlight.length < (this.sequence?.window(nowMs) ?? 1);
+    const [oldest] = this.inFlight;
+    if (oldest === undefined) return true;
+    const { sequence } = this;
+    if (sequence === undefined || this.inFlight.length >= sequence.window(nowMs)) return false;
+    const head = this.waiting[0]!;
+    if (head.sequence < 0 && sequence.broken) return false;
+    // The oldest may have been written without an acknowledgement. When as many others have been written since as the broker
+    // remembers, it could not be told any more from one that was never written.
+    return head.ordinal > 0 || this.#launched + 2 - oldest.ordinal <= WINDOW;
+  }
+
+  /** Take the first waiting batch into flight. */
+  launch(): Batch {
+    const batch = this.waiting.shift()!;
+    if (batch.ordinal === 0) batch.ordinal = ++this.#launched;
+    batch.attempts++;
+    this.inFlight.push(batch);
+    this.unstall();
+    return batch;
   }
 
   /**

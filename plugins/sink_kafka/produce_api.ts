@@ -49,6 +49,20 @@ export interface ProduceAnswer {
   readonly throttleMs: number;
 }
 
+/** A connection that takes Produce requests. */
+export interface Producing {
+  /**
+   * Send a Produce request. `done` is called once: with an answer; with none when `acks` is 0 and the request was
+   * written; or with the error that lost the connection, when it is not known whether the broker has the request.
+   */
+  produce(
+    acks: number,
+    timeoutMs: number,
+    topics: readonly TopicBatches[],
+    done: (error: Error | null, answer?: ProduceAnswer) => void,
+  ): void;
+}
+
 /** The arguments of a request. */
 export type ProduceArguments = [acks: number, timeoutMs: number, topics: readonly TopicBatches[]];
 

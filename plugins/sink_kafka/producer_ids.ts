@@ -6,7 +6,7 @@
 
 import type { Fault } from "@pg-tide/sdk";
 import { type Clock, pauseMs } from "./clock.ts";
-import type { Cluster } from "./cluster.ts";
+import type { ClusterPort } from "./cluster_port.ts";
 import { asFault } from "./faults.ts";
 import type { PartitionQueue } from "./partition_queue.ts";
 import { PartitionSequence, type Producer } from "./sequencer.ts";
@@ -28,7 +28,10 @@ const PAUSE_MS = 50;
 const PAUSE_MAX_MS = 1_000;
 
 /** A new producer id. @throws {FaultError} when none is to be had */
-export async function newProducer(cluster: Pick<Cluster, "initProducerId">, clock: Clock): Promise<Producer> {
+export async function newProducer(
+  cluster: Pick<ClusterPort, "initProducerId">,
+  clock: Clock,
+): Promise<Producer> {
   const endMs = clock.monotonicMs() + PASSING_MS;
   for (let round = 0;; round++) {
     try {
@@ -46,7 +49,7 @@ export async function newProducer(cluster: Pick<Cluster, "initProducerId">, cloc
 
 /** What the producer ids need. */
 export interface ProducerPorts {
-  readonly cluster: Pick<Cluster, "initProducerId">;
+  readonly cluster: Pick<ClusterPort, "initProducerId">;
   readonly clock: Clock;
   /** The queue has another producer: it can be sent from again. */
   readonly onRenewed: (queue: PartitionQueue) => void;

@@ -2,8 +2,8 @@
  * What happens to the batches of a partition that came back unacknowledged: sent again, taken apart, rejected, or given up.
  *
  * It runs when all batches of the partition have come back, so that they can be put in order again. The rule about sequence
- * numbers: a batch that may have been written keeps its numbers; the numbers of one that was certainly refused, and of all
- * after it (which the broker refused because of the gap), are given out again. A new producer starts to count anew.
+ * numbers: a batch keeps its numbers, and its parts have the same ones when it is taken apart. When a record is rejected its number
+ * would be missing, so the count starts again, with a higher epoch, from there on.
  *
  * @module
  */
@@ -17,6 +17,7 @@ import type { Options } from "./config.ts";
 import { blockedFault, exhausted, tooLarge } from "./faults.ts";
 import type { PartitionQueue, Returned } from "./partition_queue.ts";
 import type { PartitionResult, RecordError } from "./produce_api.ts";
+import { sequenceAfter } from "./sequencer.ts";
 
 /** How often a batch is sent as it is before a record in it is suspected. */
 const SUSPECT_ATTEMPTS = 3;
@@ -72,6 +73,8 @@ class Round {
   pauseMs = 0;
   /** Whether the numbers of all batches from here on are given out anew. */
   #renumbering = false;
+  /** Whether a batch was taken apart: those after it were not written, so they count as not sent yet. */
+  #brokenUp = false;
   readonly #queue: PartitionQueue;
   readonly #context: RecoveryContext;
 
@@ -136,6 +139,7 @@ class Round {
 
   #resend(batch: Batch): void {
     if (this.#renumbering) batch.sequence = -1;
+    if (this.#brokenUp || this.#renumbering) batch.ordinal = 0;
     this.resend.push(batch);
   }
 
@@ -145,9 +149,11 @@ class Round {
    */
   renumber(): void {
     if (this.fault !== undefined) this.#queue.sequence?.abandon();
-    if (!this.#renumbering) return;
     const from = this.newProducer ? 0 : this.resend.length;
-    for (const batch of this.#queue.waiting.slice(from)) batch.sequence = -1;
+    for (const batch of this.#queue.waiting.slice(from)) {
+      if (this.#renumbering) batch.sequence = -1;
+      if (this.#brokenUp || this.#renumbering) batch.ordinal = 0;
+    }
   }
 
   /**
@@ -166,10 +172,6 @@ class Round {
 
   /** Reject the records at fault and send the others; without knowing them, send two halves. */
   #takeApart(batch: Batch, result: PartitionResult, errors: readonly RecordError[]): void {
-    if (!this.#renumbering && batch.sequence >= 0) {
-      this.#queue.sequence?.rewind(batch.sequence);
-      this.#renumbering = true;
-    }
     const members = batch.members();
     const { decision, name } = classify(result.errorCode);
     // The next batches are made smaller; records that are too large by themselves say nothing about the others.
@@ -191,8 +193,16 @@ class Round {
         reasonOf(member, batch, result, message),
       );
     }
-    for (const part of parts) {
-      this.resend.push(...this.#context.accumulator.rebatch(part, batch.createdAtMs));
+    if (faulty.size > 0 && !this.#renumbering) {
+      this.#queue.sequence?.abandon();
+      this.#renumbering = true;
+    }
+    this.#brokenUp = true;
+    let { sequence } = batch;
+    for (const each of parts.flatMap((part) => this.#context.accumulator.rebatch(part, batch.createdAtMs))) {
+      each.sequence = this.#renumbering ? -1 : sequence;
+      if (sequence >= 0) sequence = sequenceAfter(sequence, each.count);
+      this.resend.push(each);
     }
   }
 }

@@ -12,10 +12,9 @@
 import type { Fault } from "@pg-tide/sdk";
 import type { Accumulator } from "./accumulator.ts";
 import type { Batch } from "./batch.ts";
-import type { BrokerConnection } from "./broker_connection.ts";
 import { classify } from "./classify.ts";
 import type { Clock } from "./clock.ts";
-import type { Cluster } from "./cluster.ts";
+import type { ClusterPort } from "./cluster_port.ts";
 import { type Codec, CODECS } from "./compression.ts";
 import type { Options } from "./config.ts";
 import { tell } from "./faults.ts";
@@ -25,7 +24,7 @@ import { Lanes } from "./lanes.ts";
 import type { LeaderSearch } from "./leader_search.ts";
 import type { PageDelivery } from "./page_delivery.ts";
 import type { PartitionQueue } from "./partition_queue.ts";
-import type { ProduceAnswer } from "./produce_api.ts";
+import type { ProduceAnswer, Producing } from "./produce_api.ts";
 import { ProducerIds } from "./producer_ids.ts";
 import { NO_STAMP, stampBatch } from "./record_batch.ts";
 import { recover } from "./recovery.ts";
@@ -38,7 +37,7 @@ const REQUESTS_IN_FLIGHT = 5;
 /** What the sender needs. */
 export interface SenderPorts {
   readonly options: Options;
-  readonly cluster: Cluster;
+  readonly cluster: ClusterPort;
   readonly accumulator: Accumulator;
   readonly search: LeaderSearch;
   readonly clock: Clock;
@@ -127,7 +126,7 @@ export class Sender {
     }
   }
 
-  #send(lane: Lane, connection: BrokerConnection, queues: readonly PartitionQueue[]): void {
+  #send(lane: Lane, connection: Producing, queues: readonly PartitionQueue[]): void {
     const { options } = this.#ports;
     const sent = queues.map((queue): Sent => ({ queue, batch: this.#launch(queue) }));
     for (const queue of queues) {
@@ -148,20 +147,18 @@ export class Sender {
 
   /** Take the first batch of a queue, with its final bytes, into flight. */
   #launch(queue: PartitionQueue): Batch {
-    const batch = queue.waiting.shift()!;
+    const batch = queue.launch();
     const fresh = batch.bytes === undefined;
     this.#ports.accumulator.recycle(batch.seal(this.#codec));
-    if (queue.sequence === undefined) {
-      if (fresh) stampBatch(batch.bytes!, NO_STAMP);
-    } else if (batch.sequence < 0) {
-      const stamp = queue.sequence.assign(batch.count);
+    const { sequence } = queue;
+    if (sequence !== undefined && batch.sequence < 0) {
+      const stamp = sequence.assign(batch.count);
       batch.sequence = stamp.baseSequence;
       stampBatch(batch.bytes!, stamp);
+    } else if (fresh) {
+      stampBatch(batch.bytes!, sequence?.stampAt(batch.sequence) ?? NO_STAMP);
     }
-    batch.attempts++;
     batch.order = ++this.#order;
-    queue.unstall();
-    queue.inFlight.push(batch);
     for (const page of batch.pages) page.inFlight++;
     return batch;
   }

@@ -3,11 +3,11 @@
  *
  * Each partition counts the records of one producer (an id and an epoch) from 0. The broker takes a batch only when it follows the
  * last one without a gap, remembers the last five batches, and acknowledges one of those again without writing it. A batch is
- * therefore sent again with the numbers it had, for as long as it may have been written; numbers of a batch that was
- * certainly refused are given to those after it.
+ * therefore sent again with the numbers it had.
  *
- * When the broker has lost the count, the partition starts again at 0 with a higher epoch, by which requests of the
- * old one that are still on their way are refused.
+ * Numbers are never given to other records: a request with the old ones may still be on its way, on a connection that was lost,
+ * and the broker would take the one for the other. When a gap would be left, or the broker has lost the count, the partition
+ * starts again at 0 with a higher epoch, by which requests of the old one are refused.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export interface Producer {
 }
 
 /** Most batches of one partition in flight: how many the broker remembers. */
-const WINDOW = 5;
+export const WINDOW = 5;
 
 /** Sequence numbers start at 0 again after this many. */
 const SEQUENCE_END = 0x8000_0000;
@@ -34,6 +34,11 @@ const EPOCH_MAX = 0x7fff;
  * day (`producer.id.expiration.ms`).
  */
 const KNOWN_FOR_MS = 60_000;
+
+/** The number after those of a batch of `count` records that starts with `sequence`. */
+export function sequenceAfter(sequence: number, count: number): number {
+  return (sequence + count) % SEQUENCE_END;
+}
 
 /** The sequence numbers of one partition. */
 export class PartitionSequence {
@@ -70,7 +75,7 @@ export class PartitionSequence {
   assign(count: number): Stamp {
     if (this.#broken) this.#restart();
     const stamp = this.stampAt(this.#next);
-    this.#next = (this.#next + count) % SEQUENCE_END;
+    this.#next = sequenceAfter(this.#next, count);
     return stamp;
   }
 
@@ -89,14 +94,14 @@ export class PartitionSequence {
     this.#knownUntilMs = nowMs + KNOWN_FOR_MS;
   }
 
-  /** The batch at `sequence` was certainly refused: its numbers and all after it are free. */
-  rewind(sequence: number): void {
-    this.#next = sequence;
-  }
-
-  /** The count is lost, on this side or the broker's: start again with a higher epoch at the next new batch. */
+  /** The count cannot go on: start again with a higher epoch at the next new batch. */
   abandon(): void {
     this.#broken = true;
+  }
+
+  /** Whether the next new batch starts again. What has the old numbers must be acknowledged before it is sent. */
+  get broken(): boolean {
+    return this.#broken;
   }
 
   /** Whether the epochs of this producer are used up when it has to start again. */

@@ -21,6 +21,7 @@ import {
 import { Accumulator } from "./accumulator.ts";
 import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
 import { Cluster } from "./cluster.ts";
+import type { ClusterPort } from "./cluster_port.ts";
 import { onlySecretsDiffer, type Options, parseOptions } from "./config.ts";
 import { Entrance } from "./entrance.ts";
 import { overdue } from "./faults.ts";
@@ -82,7 +83,7 @@ export async function openSink(config: PluginConfig, clock = SYSTEM_CLOCK): Prom
 export interface KafkaSinkParts {
   readonly options: Options;
   /** A cluster that was reached. */
-  readonly cluster: Cluster;
+  readonly cluster: ClusterPort;
   /** The producer whose numbers make repetitions known, or undefined when it is not idempotent. */
   readonly producer: Producer | undefined;
   readonly clock: Clock;
@@ -92,7 +93,7 @@ export interface KafkaSinkParts {
 export class KafkaSink implements OpenSink {
   readonly opened: Opened;
   readonly #options: Options;
-  readonly #cluster: Cluster;
+  readonly #cluster: ClusterPort;
   readonly #clock: Clock;
   readonly #accumulator: Accumulator;
   readonly #search: LeaderSearch;

@@ -17,7 +17,7 @@ import {
 import { REGISTRY } from "../../plugins/registry.ts";
 import { MANIFEST } from "../../plugins/sink_kafka/manifest.ts";
 import { openSink } from "../../plugins/sink_kafka/sink.ts";
-import { SYSTEM_CLOCK } from "../../src/base/clock.ts";
+import { type Clock, SYSTEM_CLOCK } from "../../src/base/clock.ts";
 import { SILENT } from "../../src/base/telemetry.ts";
 import { DeadLetterDesk } from "../../src/deliver/dead_letter_desk.ts";
 import { Dispatcher } from "../../src/deliver/dispatcher.ts";
@@ -104,7 +104,7 @@ export class Delivery implements AsyncDisposable {
   readonly #failed = Promise.withResolvers<never>();
   #nextId = 1;
 
-  constructor(sink: TestSink) {
+  constructor(sink: TestSink, clock: Clock = SYSTEM_CLOCK) {
     this.#sink = sink;
     const onFailure = (error: unknown) => this.#failed.reject(error);
     this.#failed.promise.catch(() => {});
@@ -112,7 +112,7 @@ export class Delivery implements AsyncDisposable {
     this.#dispatcher = new Dispatcher({
       sink,
       desk: new DeadLetterDesk(store, () => {}, onFailure),
-      clock: SYSTEM_CLOCK,
+      clock,
       retry: { initialMs: 20, maxMs: 200, maxAttempts: 5 },
       onSettled: () => {},
       onState: (state) => this.states.push(state),

@@ -5,11 +5,17 @@
  */
 
 import assert from "node:assert/strict";
-import type { TopicRecord } from "./consume.ts";
 import type { RecordDraft } from "./kafka_sink.ts";
 
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder();
+
+/** A record as it was read back. */
+export interface WrittenRecord {
+  readonly partition: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+}
 
 /** How {@link NumberedRecords} are made. */
 export interface NumberedOptions {
@@ -51,7 +57,7 @@ export class NumberedRecords {
   }
 
   /** Check that every record is in the topic exactly once, in order per key. */
-  assertExactlyOnce(records: readonly TopicRecord[]): void {
+  assertExactlyOnce(records: readonly WrittenRecord[]): void {
     for (const [key, numbers] of this.#numbersOf(records)) {
       assert.deepEqual(numbers, this.#expected(key), `the numbers of ${key}`);
     }
@@ -63,7 +69,7 @@ export class NumberedRecords {
    *
    * @returns how many records stand there more than once
    */
-  assertInOrder(records: readonly TopicRecord[]): number {
+  assertInOrder(records: readonly WrittenRecord[]): number {
     for (const [key, numbers] of this.#numbersOf(records)) {
       assert.deepEqual(
         [...new Set(numbers)],
@@ -80,7 +86,7 @@ export class NumberedRecords {
   }
 
   /** The numbers of each key, as they stand in its partition. */
-  #numbersOf(records: readonly TopicRecord[]): ReadonlyMap<string, readonly number[]> {
+  #numbersOf(records: readonly WrittenRecord[]): ReadonlyMap<string, readonly number[]> {
     const numbers = new Map<string, number[]>([...this.#next.keys()].map((key) => [key, []]));
     const partitions = new Map<string, number>();
     for (const { key, value, partition } of records) {

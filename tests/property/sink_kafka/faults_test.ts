@@ -1,0 +1,166 @@
+/**
+ * The whole sink over a cluster in memory, on a virtual clock, with faults by chance: what must stand in the partitions at the end.
+ */
+
+import assert from "node:assert/strict";
+import type { Clock } from "../../../plugins/sink_kafka/clock.ts";
+import { parseOptions } from "../../../plugins/sink_kafka/config.ts";
+import type { ProduceAnswer, TopicBatches } from "../../../plugins/sink_kafka/produce_api.ts";
+import { KafkaSink } from "../../../plugins/sink_kafka/sink.ts";
+import { type ClusterFaults, FakeCluster } from "../../support/fake_cluster.ts";
+import { Delivery, kafkaConfig } from "../../support/kafka_sink.ts";
+import { NumberedRecords, type WrittenRecord } from "../../support/numbered.ts";
+import { VirtualClock } from "../../support/virtual_clock.ts";
+
+const SEEDS = Deno.env.get("TIDE_TEST_TIER") === "full" ? 2_000 : 150;
+const TOPIC = "t";
+const CALM: ClusterFaults = { errors: 0, cuts: 0, hangs: 0, moves: 0, forgets: 0, unreachable: 0 };
+
+/** The sink's clock over a virtual one. */
+function clockOver(virtual: VirtualClock): Clock {
+  return {
+    monotonicMs: () => virtual.monotonic(),
+    wallMs: () => virtual.now(),
+    random: () => virtual.random(),
+    after(ms, call) {
+      const off = new AbortController();
+      virtual.sleep(ms, off.signal).then(() => off.signal.aborted || call());
+      return () => off.abort();
+    },
+  };
+}
+
+/** Some kinds of faults, each switched off in half of the runs. */
+function someFaults(clock: VirtualClock): ClusterFaults {
+  const often = (most: number) => clock.random() < 0.5 ? 0 : most * clock.random();
+  return {
+    errors: often(0.2),
+    cuts: often(0.15),
+    hangs: often(0.02),
+    moves: often(0.1),
+    forgets: often(0.3),
+    unreachable: often(0.5),
+  };
+}
+
+interface Run {
+  readonly delivery: Delivery;
+  readonly cluster: FakeCluster;
+  readonly records: NumberedRecords;
+  readonly faults: ClusterFaults;
+  /** How many records that are too large were given. */
+  readonly poisoned: number;
+}
+
+/** Deliver some hundreds of records through trouble, and then without until all are through. */
+async function run(seed: number, idempotent: boolean, cluster?: typeof FakeCluster): Promise<Run> {
+  const clock = new VirtualClock(seed);
+  const fake = new (cluster ?? FakeCluster)(clock, TOPIC, 1 + Math.floor(clock.random() * 5), CALM);
+  const batchSize = 1 + Math.floor(clock.random() * 30);
+  const config = kafkaConfig({
+    brokers: "fake:1",
+    idempotent,
+    batch_size: batchSize,
+    linger_ms: clock.random() < 0.5 ? 0 : 5,
+    request_timeout_ms: 2_000,
+    delivery_timeout_ms: 20_000,
+  });
+  const options = parseOptions(config.fields);
+  const producer = idempotent ? await clock.run(fake.initProducerId()) : undefined;
+  const sink = new KafkaSink({ options, cluster: fake, producer, clock: clockOver(clock) });
+  const records = new NumberedRecords({ keys: 1 + Math.floor(clock.random() * 12), fill: 1 });
+  const delivery = new Delivery({
+    pagesInFlight: 4,
+    deliver: (page, generation) => sink.deliver(page, generation),
+    recover: () => Promise.resolve(null),
+    close: () => sink.close(),
+  }, clock);
+  const faults = someFaults(clock);
+  const poison = { key: "poison", value: "too large" };
+  let poisoned = 0;
+  fake.faults = faults;
+  const outage = async () => {
+    if (clock.random() < 0.6) return;
+    await clock.sleep(300 * clock.random());
+    fake.faults = { ...faults, cuts: 1, unreachable: 1 };
+    await clock.sleep(60_000 * clock.random() ** 2);
+    fake.faults = faults;
+  };
+  const work = async () => {
+    const over = outage();
+    for (let page = 0; page < 12; page++) {
+      if (page === 9) {
+        await over;
+        fake.faults = CALM;
+      }
+      const drafts = records.take(1 + Math.floor(clock.random() * 60));
+      if (clock.random() < 0.2) drafts.splice(Math.floor(clock.random() * drafts.length), 0, poison);
+      poisoned += drafts.includes(poison) ? 1 : 0;
+      await delivery.offer(TOPIC, drafts);
+      if (clock.random() < 0.3) await clock.sleep(20 * clock.random());
+    }
+    await delivery.drained();
+  };
+  await clock.run(work());
+  await clock.run(clock.sleep(10_000));
+  await clock.run(delivery[Symbol.asyncDispose]());
+  return { delivery, cluster: fake, records, faults, poisoned };
+}
+
+/** What the partitions hold. */
+function writtenIn(cluster: FakeCluster): WrittenRecord[] {
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  return cluster.partitions.flatMap(({ log }, partition) =>
+    log.map(({ key, value }) => ({ partition, key: bytes(key), value: bytes(value) }))
+  );
+}
+
+/** Check what is promised. @returns whether the run was one in which nothing may stand twice */
+function check({ cluster, delivery, faults, poisoned, records }: Run, idempotent: boolean): boolean {
+  assert.deepEqual(delivery.letters.map(({ code }) => code), new Array(poisoned).fill("MESSAGE_TOO_LARGE"));
+  const written = writtenIn(cluster);
+  const once = idempotent && delivery.states.length === 0 && faults.forgets === 0;
+  if (once) records.assertExactlyOnce(written);
+  else records.assertInOrder(written);
+  return once;
+}
+
+for (const idempotent of [true, false]) {
+  const promise = idempotent ? "exactly once" : "at least once";
+  Deno.test(`the Kafka sink delivers ${promise} and in order whatever the cluster does`, async () => {
+    let exactly = 0;
+    let ended = 0;
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      try {
+        const result = await run(seed, idempotent);
+        if (check(result, idempotent)) exactly++;
+        if (result.delivery.states.length > 0) ended++;
+      } catch (error) {
+        throw new Error(`Seed ${seed}`, { cause: error });
+      }
+    }
+    assert.ok(ended > SEEDS / 20, `only ${ended} runs had a generation that ended`);
+    if (idempotent) assert.ok(exactly > SEEDS / 4, `only ${exactly} runs had to be exact`);
+  });
+}
+
+/** A cluster whose brokers take every batch, whatever its number. */
+class CarelessCluster extends FakeCluster {
+  override handle(node: number, topics: readonly TopicBatches[]): ProduceAnswer {
+    for (const partition of this.partitions) partition.forgetProducers();
+    return super.handle(node, topics);
+  }
+}
+
+Deno.test("the same check finds brokers that do not look at the numbers", async () => {
+  let found = 0;
+  for (let seed = 1; seed <= 40; seed++) {
+    try {
+      check(await run(seed, true, CarelessCluster), true);
+    } catch (error) {
+      assert.ok(error instanceof assert.AssertionError, String(error));
+      found++;
+    }
+  }
+  assert.ok(found >= 5, `only ${found} of 40 runs`);
+});

@@ -1,0 +1,75 @@
+/**
+ * A partition as a broker keeps it: its log, and what it remembers of producers.
+ *
+ * @module
+ */
+
+import type { ReadBatch } from "./record_batch_reader.ts";
+
+/** Codes of the protocol that a partition answers with. */
+export const CODES = {
+  none: 0,
+  unknownTopic: 3,
+  notLeader: 6,
+  requestTimedOut: 7,
+  tooLarge: 10,
+  notEnoughReplicas: 19,
+  notEnoughReplicasAfterAppend: 20,
+  outOfOrder: 45,
+  invalidEpoch: 47,
+} as const;
+
+/** Batches of a producer that are remembered. */
+const REMEMBERED = 5;
+
+interface ProducerState {
+  epoch: number;
+  next: number;
+  /** First sequence numbers and counts of the last batches. */
+  batches: { readonly sequence: number; readonly count: number }[];
+}
+
+/** A partition of {@link FakeCluster}. */
+export class FakePartition {
+  /** Keys and values in the order written. */
+  readonly log: { readonly key: string; readonly value: string }[] = [];
+  leader: number;
+  /** When the leader was elected. */
+  movedAtMs = 0;
+  readonly #producers = new Map<bigint, ProducerState>();
+
+  constructor(leader: number) {
+    this.leader = leader;
+  }
+
+  /** Append a batch as a leader does. @returns the error code */
+  append(batch: ReadBatch): number {
+    if (batch.records.some(({ value }) => value!.startsWith("too large"))) return CODES.tooLarge;
+    const { producerId, epoch, sequence, records } = batch;
+    if (producerId >= 0n) {
+      const state = this.#producers.get(producerId);
+      const code = state === undefined ? undefined : this.#check(state, batch);
+      if (code !== undefined) return code;
+      const batches = state?.epoch === epoch ? state.batches : [];
+      batches.push({ sequence, count: records.length });
+      if (batches.length > REMEMBERED) batches.shift();
+      this.#producers.set(producerId, { epoch, next: sequence + records.length, batches });
+    }
+    for (const { key, value } of records) this.log.push({ key: key!, value: value! });
+    return CODES.none;
+  }
+
+  /** Another broker leads, and knows nothing of the producers. */
+  forgetProducers(): void {
+    this.#producers.clear();
+  }
+
+  /** Why a numbered batch is not appended; undefined when it is. */
+  #check(state: ProducerState, { epoch, sequence, records }: ReadBatch): number | undefined {
+    if (epoch < state.epoch) return CODES.invalidEpoch;
+    if (epoch > state.epoch) return sequence === 0 ? undefined : CODES.outOfOrder;
+    const known = state.batches.some((one) => one.sequence === sequence && one.count === records.length);
+    if (known) return CODES.none;
+    return sequence === state.next ? undefined : CODES.outOfOrder;
+  }
+}
