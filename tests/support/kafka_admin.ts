@@ -37,23 +37,23 @@ export async function createTopic(
     await admin.createTopics({ topics, waitForLeaders: false });
     // kafkajs waits for leaders too, but takes a topic that the broker has not heard of yet for an error, and believes a leader
     // that does not know its office yet.
-    await waitUntil(() => isServed(admin, topic), { what: `the leaders of topic ${topic}` });
+    const served = () => unless(admin.fetchTopicOffsets(topic), [...ELECTION, "UNKNOWN_TOPIC_OR_PARTITION"]);
+    await waitUntil(served, { what: `the leaders of topic ${topic}` });
   });
 }
 
-/** Errors of a topic that is being created. */
-const NOT_YET: readonly unknown[] = [
-  "LEADER_NOT_AVAILABLE",
-  "NOT_LEADER_FOR_PARTITION",
-  "UNKNOWN_TOPIC_OR_PARTITION",
-];
+/** Errors of partitions that are being created. */
+const ELECTION: readonly string[] = ["LEADER_NOT_AVAILABLE", "NOT_LEADER_FOR_PARTITION"];
 
-async function isServed(admin: Admin, topic: string): Promise<boolean> {
+/** The answer, or undefined when it is one of these errors. */
+async function unless<Answer>(
+  answer: Promise<Answer>,
+  errors: readonly string[],
+): Promise<Answer | undefined> {
   try {
-    await admin.fetchTopicOffsets(topic);
-    return true;
+    return await answer;
   } catch (error) {
-    if (NOT_YET.includes((error as { type?: unknown }).type)) return false;
+    if (errors.includes(String((error as { type?: unknown }).type))) return undefined;
     throw error;
   }
 }
@@ -65,7 +65,11 @@ export async function deleteTopic(brokers: string, topic: string): Promise<void>
 
 /** The offsets of every partition of a topic, by partition. */
 export async function topicOffsets(brokers: string, topic: string): Promise<readonly PartitionOffsets[]> {
-  const offsets = await administer(brokers, (admin) => admin.fetchTopicOffsets(topic));
+  const what = `the leaders of topic ${topic}`;
+  const offsets = await administer(
+    brokers,
+    (admin) => waitUntil(() => unless(admin.fetchTopicOffsets(topic), ELECTION), { what }),
+  );
   return offsets
     .map(({ partition, low, high }) => ({ partition, low: BigInt(low), high: BigInt(high) }))
     .toSorted((one, other) => one.partition - other.partition);

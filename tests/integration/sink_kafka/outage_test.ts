@@ -30,7 +30,9 @@ async function deliverThroughKill(
 }
 
 Deno.test("the Kafka sink when the broker is killed and started again", async (t) => {
-  await using kafka = await startKafka();
+  await using kafka = await startKafka({
+    settings: { "auto.create.topics.enable": "true", "num.partitions": "3" },
+  });
   for (const idempotent of [true, false]) {
     const topic = idempotent ? "idempotent" : "plain";
     await t.step(`${topic}: nothing is lost, order is kept, no dead letters`, async () => {
@@ -45,6 +47,15 @@ Deno.test("the Kafka sink when the broker is killed and started again", async (t
       else records.assertInOrder(read);
     });
   }
+  await t.step("a cluster that creates topics by itself may do so", async () => {
+    const records = new NumberedRecords();
+    await using delivery = new Delivery(await openKafkaSink({ brokers: kafka.brokers, idempotent: true }));
+    await delivery.offer("made-by-itself", records.take(300));
+    await delivery.drained();
+    assert.deepEqual([delivery.states, delivery.letters], [[], []]);
+    records.assertExactlyOnce(await readTopic(kafka.brokers, "made-by-itself"));
+    assert.equal((await kafka.offsets("made-by-itself")).length, 3);
+  });
   await t.step(
     "an outage that lasts ends the generation: every page is answered, once nothing is in flight",
     async () => {

@@ -3,7 +3,7 @@ import type { Answer } from "../../../plugins/sdk/mod.ts";
 import { openSink } from "../../../plugins/sink_kafka/sink.ts";
 import { SYSTEM_CLOCK } from "../../../plugins/sink_kafka/clock.ts";
 import { readTopic } from "../../support/consume.ts";
-import { sharedKafka, startKafka } from "../../support/kafka.ts";
+import { sharedKafka } from "../../support/kafka.ts";
 import { quietClient } from "../../support/kafka_admin.ts";
 import { Delivery, kafkaConfig, openInProcess, openKafkaSink, recordPage } from "../../support/kafka_sink.ts";
 import { NumberedRecords } from "../../support/numbered.ts";
@@ -59,19 +59,6 @@ Deno.test("the Kafka sink waits a moment for a topic that is on its way, and let
   assert.deepEqual(order.toSorted(), ["known", "late"]);
   await sink.close();
   await kafka.deleteTopic(late);
-});
-
-Deno.test("the Kafka sink lets a cluster that creates topics by itself do so", async () => {
-  await using kafka = await startKafka({
-    settings: { "auto.create.topics.enable": "true", "num.partitions": "3" },
-  });
-  const records = new NumberedRecords();
-  await using delivery = new Delivery(await openKafkaSink({ brokers: kafka.brokers, idempotent: true }));
-  await delivery.offer("made-by-itself", records.take(300));
-  await delivery.drained();
-  assert.deepEqual([delivery.states, delivery.letters], [[], []]);
-  records.assertExactlyOnce(await readTopic(kafka.brokers, "made-by-itself"));
-  assert.equal((await kafka.offsets("made-by-itself")).length, 3);
 });
 
 Deno.test("the Kafka sink notices that a topic got more partitions", async () => {
