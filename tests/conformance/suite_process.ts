@@ -1,5 +1,5 @@
 /**
- * Runs the conformance suite over a built-in plugin: `suite_process.ts KIND NAME FIELDS`. The results go to standard error as
+ * Runs the conformance suite over a built-in plugin: `suite_process.ts KIND NAME FIELDS TOPIC`. The results go to standard error as
  * JSON, because standard output may be where the plugin delivers.
  *
  * @module
@@ -14,7 +14,7 @@ import { messageOf } from "../../src/base/errors.ts";
 import { SILENT } from "../../src/base/telemetry.ts";
 import { FormatHost, loadCatalog, parsePluginPolicy, SinkHost } from "../../src/host/mod.ts";
 
-const [kind, name, fields] = Deno.args;
+const [kind, name, fields, topic] = Deno.args;
 const base = { clock: SYSTEM_CLOCK, log: SILENT };
 const catalog = await loadCatalog({ builtIn: REGISTRY, external: [], ...base });
 const plugin = catalog.find(kind === "format" ? "format" : "sink", name!)!;
@@ -36,7 +36,7 @@ async function openFormat() {
 const runs = kind === "format"
   ? Object.entries(FORMAT_CASES).map(([title, run]) => [title, () => run({ open: openFormat })] as const)
   : Object.entries(SINK_CASES).map(([title, run]) =>
-    [title, () => run({ topic: "t", open: openSink })] as const
+    [title, () => run({ topic: topic!, open: openSink })] as const
   );
 
 const results: Record<string, string> = {};

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ReadBatch } from "./record_batch_reader.ts";
+import type { ReadBatch, ReadRecord } from "./record_batch_reader.ts";
 
 /** Codes of the protocol that a partition answers with. */
 export const CODES = {
@@ -32,7 +32,7 @@ interface ProducerState {
 /** A partition of {@link FakeCluster}. */
 export class FakePartition {
   /** Keys and values in the order written. */
-  readonly log: { readonly key: string; readonly value: string }[] = [];
+  readonly log: Pick<ReadRecord, "key" | "value">[] = [];
   leader: number;
   /** When the leader was elected. */
   movedAtMs = 0;
@@ -42,9 +42,9 @@ export class FakePartition {
     this.leader = leader;
   }
 
-  /** Append a batch as a leader does. @returns the error code */
+  /** Append a batch as a leader does; the key "poison" makes it too large. @returns the error code */
   append(batch: ReadBatch): number {
-    if (batch.records.some(({ value }) => value!.startsWith("too large"))) return CODES.tooLarge;
+    if (batch.records.some(({ key }) => text(key) === "poison")) return CODES.tooLarge;
     const { producerId, epoch, sequence, records } = batch;
     if (producerId >= 0n) {
       const state = this.#producers.get(producerId);
@@ -55,7 +55,7 @@ export class FakePartition {
       if (batches.length > REMEMBERED) batches.shift();
       this.#producers.set(producerId, { epoch, next: sequence + records.length, batches });
     }
-    for (const { key, value } of records) this.log.push({ key: key!, value: value! });
+    for (const { key, value } of records) this.log.push({ key, value });
     return CODES.none;
   }
 
@@ -72,4 +72,8 @@ export class FakePartition {
     if (known) return CODES.none;
     return sequence === state.next ? undefined : CODES.outOfOrder;
   }
+}
+
+function text(bytes: Uint8Array | null): string {
+  return new TextDecoder().decode(bytes ?? new Uint8Array(0));
 }

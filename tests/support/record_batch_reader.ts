@@ -7,12 +7,22 @@
 import { crc32c } from "@platformatic/wasm-utils";
 import { Buffer } from "node:buffer";
 
+/** A record as it stands in a batch. */
+export interface ReadRecord {
+  /** Milliseconds since 1970. */
+  readonly timestamp: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: readonly (readonly [name: string, value: Uint8Array | null])[];
+}
+
 /** An uncompressed record batch, read. */
 export interface ReadBatch {
   readonly producerId: bigint;
   readonly epoch: number;
   readonly sequence: number;
-  readonly records: readonly { readonly key: string | null; readonly value: string | null }[];
+  readonly maxTimestamp: number;
+  readonly records: readonly ReadRecord[];
 }
 
 /** Read a batch. @throws Error when it is damaged */
@@ -27,12 +37,17 @@ export function readBatch(bytes: Uint8Array): ReadBatch {
   }
   const count = buffer.readInt32BE(57);
   const reader = { buffer, at: 61 };
-  const records = Array.from({ length: count }, () => readRecord(reader));
+  const base = Number(buffer.readBigInt64BE(27));
+  const records = Array.from({ length: count }, (_, i) => readRecord(reader, base, i));
+  if (buffer.readInt32BE(23) !== count - 1) {
+    throw new Error("Cannot read the batch: its last offset is wrong");
+  }
   if (reader.at !== buffer.length) throw new Error("Cannot read the batch: bytes are left over");
   return {
     producerId: buffer.readBigInt64BE(43),
     epoch: buffer.readInt16BE(51),
     sequence: buffer.readInt32BE(53),
+    maxTimestamp: Number(buffer.readBigInt64BE(35)),
     records,
   };
 }
@@ -42,22 +57,28 @@ interface Reader {
   at: number;
 }
 
-function readRecord(reader: Reader) {
+function readRecord(reader: Reader, base: number, offset: number): ReadRecord {
   const end = readVarint(reader) + reader.at;
-  reader.at++;
-  readVarint(reader);
-  readVarint(reader);
-  const key = readText(reader);
-  const value = readText(reader);
-  reader.at = end;
-  return { key, value };
+  if (reader.buffer.readUInt8(reader.at++) !== 0) {
+    throw new Error("Cannot read the record: it has attributes");
+  }
+  const timestamp = base + readVarint(reader);
+  if (readVarint(reader) !== offset) throw new Error("Cannot read the record: its offset is wrong");
+  const key = readBytes(reader);
+  const value = readBytes(reader);
+  const headers = Array.from(
+    { length: readVarint(reader) },
+    () => [new TextDecoder().decode(readBytes(reader)!), readBytes(reader)] as const,
+  );
+  if (reader.at !== end) throw new Error("Cannot read the record: its length is wrong");
+  return { timestamp, key, value, headers };
 }
 
-function readText(reader: Reader): string | null {
+function readBytes(reader: Reader): Uint8Array | null {
   const length = readVarint(reader);
   if (length < 0) return null;
   reader.at += length;
-  return reader.buffer.toString("utf8", reader.at - length, reader.at);
+  return Uint8Array.from(reader.buffer.subarray(reader.at - length, reader.at));
 }
 
 function readVarint(reader: Reader): number {

@@ -1,0 +1,133 @@
+/**
+ * What the encoder writes, read by others: a reader that shares nothing with it, and Kafka's own consumer.
+ */
+
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import type { Header } from "../../../plugins/sdk/mod.ts";
+import { CODECS } from "../../../plugins/sink_kafka/compression.ts";
+import { NO_STAMP, RecordBatchBuilder, stampBatch } from "../../../plugins/sink_kafka/record_batch.ts";
+import { readTopicByJava } from "../../support/consume.ts";
+import { sharedKafka } from "../../support/kafka.ts";
+import { openInProcess, type RecordDraft, recordPage } from "../../support/kafka_sink.ts";
+import { readBatch, type ReadRecord } from "../../support/record_batch_reader.ts";
+import { testTopic } from "../../support/test_topic.ts";
+
+const ENCODER = new TextEncoder();
+
+const BYTES = fc.option(
+  fc.oneof(
+    fc.uint8Array({ maxLength: 40 }),
+    fc.string({ unit: "grapheme", maxLength: 40 }).map((text) => ENCODER.encode(text)),
+    // Lengths on both sides of where a varint grows.
+    fc.constantFrom(0, 63, 64, 8_191, 8_192).map((length) => new Uint8Array(length).fill(0x61)),
+  ),
+);
+
+const HEADER: fc.Arbitrary<Header> = fc.tuple(
+  // The console consumer writes a colon between a header's name and value.
+  fc.string({ unit: "grapheme", maxLength: 12 }).filter((name) => !name.includes(":")),
+  BYTES,
+);
+
+const RECORD: fc.Arbitrary<Required<Omit<RecordDraft, "topic">>> = fc.record({
+  key: BYTES,
+  value: BYTES,
+  headers: fc.array(HEADER, { maxLength: 4 }),
+  createdMs: fc.oneof(
+    fc.integer({ min: 1_700_000_000_000, max: 1_700_000_100_000 }),
+    fc.integer({ min: 0, max: 4_000_000_000_000 }),
+  ),
+});
+
+/** What a reader must get. */
+function expected({ key, value, headers, createdMs }: RecordDraft): ReadRecord {
+  const bytes = (given: string | Uint8Array | null | undefined) =>
+    given == null ? null : typeof given === "string" ? ENCODER.encode(given) : Uint8Array.from(given);
+  return {
+    timestamp: createdMs!,
+    key: bytes(key),
+    value: bytes(value),
+    headers: headers!.map(([name, given]) => [name, bytes(given)] as const),
+  };
+}
+
+Deno.test("RecordBatchBuilder writes batches that another reader reads, whatever the records are", () => {
+  fc.assert(
+    fc.property(
+      fc.array(RECORD, { minLength: 1, maxLength: 30 }),
+      fc.integer({ min: 0, max: 2 ** 31 - 1 }),
+      (drafts, sequence) => {
+        const page = recordPage("t", drafts);
+        const builder = new RecordBatchBuilder(new Uint8Array(100));
+        for (let i = 0; i < page.count; i++) assert.ok(builder.append(page, i, page.createdMs[i]!, Infinity));
+        const bytes = builder.seal(CODECS.none);
+        assert.equal(bytes.length, builder.byteLength);
+        stampBatch(bytes, { producerId: 7n, producerEpoch: 3, baseSequence: sequence });
+        assert.deepEqual(readBatch(bytes), {
+          producerId: 7n,
+          epoch: 3,
+          sequence,
+          maxTimestamp: Math.max(...page.createdMs),
+          records: drafts.map(expected),
+        });
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("RecordBatchBuilder takes no record beyond its limit, but always the first", () => {
+  const page = recordPage("t", [{ value: "x".repeat(500) }, { value: "y".repeat(20) }, {
+    value: "z".repeat(500),
+  }]);
+  const builder = new RecordBatchBuilder(new Uint8Array(10));
+  assert.equal(builder.append(page, 0, 0, 100), true);
+  assert.equal(builder.append(page, 1, 0, 100), false);
+  assert.equal(builder.append(page, 1, 0, 700), true);
+  const before = builder.byteLength;
+  assert.equal(builder.append(page, 2, 0, 700), false);
+  assert.deepEqual([builder.count, builder.byteLength], [2, before]);
+  const bytes = builder.seal(CODECS.none);
+  stampBatch(bytes, NO_STAMP);
+  assert.equal(readBatch(bytes).records.length, 2);
+});
+
+Deno.test("Kafka's own consumer reads what the sink writes with every codec", async () => {
+  const kafka = await sharedKafka();
+  // Any timestamp is taken, and nothing is deleted for its age.
+  const anyTime = { "retention.ms": "-1", "message.timestamp.after.max.ms": "9223372036854775807" };
+  await using topic = await testTopic(kafka, 1, { ...anyTime, "max.message.bytes": "4000000" });
+  const large: RecordDraft = {
+    key: "large",
+    value: crypto.getRandomValues(new Uint8Array(65_536)),
+    headers: [],
+    createdMs: 1,
+  };
+  const mebibyte = { ...large, value: new Uint8Array(1_048_576).map((_, i) => i * i) };
+  const written: RecordDraft[] = [];
+  for (const compression of Object.keys(CODECS)) {
+    const drafts = [...fc.sample(RECORD, { numRuns: 150, seed: 20_260_101 }), large, mebibyte];
+    const sink = await openInProcess({
+      brokers: kafka.brokers,
+      compression,
+      batch_size: 20,
+      linger_ms: 0,
+      idempotent: true,
+    });
+    const answer = await sink.deliver(recordPage(topic.name, drafts), 1);
+    assert.deepEqual([...answer.delivered], [0, drafts.length], JSON.stringify(answer.rejected));
+    await sink.close();
+    written.push(...drafts);
+  }
+  const read = await readTopicByJava(kafka.tools, kafka.brokers, topic.name);
+  const plain = (bytes: Uint8Array | null) => bytes === null ? null : Uint8Array.from(bytes);
+  const got = read.map(({ timestamp, key, value, headers }): ReadRecord => ({
+    timestamp,
+    key: plain(key),
+    value: plain(value),
+    headers: headers.map(([name, value]) => [name, plain(value)] as const),
+  }));
+  assert.equal(got.length, written.length);
+  got.forEach((record, i) => assert.deepEqual(record, expected(written[i]!), `record ${i}`));
+});
