@@ -67,7 +67,7 @@ export interface PostgresOptions {
   readonly durable?: boolean;
 }
 
-/** What the tests that share a server may rely on. */
+/** What the tests that share a server may rely on. It is not durable: nobody restarts it, and databases come and go. */
 export const SHARED_SETTINGS: Readonly<Record<string, string>> = {
   max_connections: "300",
   max_prepared_transactions: "20",
@@ -99,7 +99,7 @@ export function sharedPostgres(version: PostgresMajor): Promise<SharedPostgres> 
   if (known !== undefined) return known;
   const url = Deno.env.get(`TIDE_TEST_POSTGRES_${version}_URL`);
   const server: Promise<SharedPostgres> = url === undefined
-    ? startPostgres({ version, settings: SHARED_SETTINGS })
+    ? startPostgres({ version, settings: SHARED_SETTINGS, durable: false })
     : Promise.resolve(new ExternalPostgres(version, url));
   shared.set(version, server);
   return server;
@@ -261,13 +261,13 @@ class EmbeddedPostgres implements PostgresServer {
 }
 
 /** As whom to run; nothing when this process is unprivileged itself. */
-interface User {
+export interface User {
   readonly uid?: number;
   readonly gid?: number;
 }
 
-/** PostgreSQL refuses to run as root: root runs it as nobody. */
-async function unprivileged(): Promise<User> {
+/** As whom servers run. PostgreSQL refuses to run as root: root runs it as nobody. */
+export async function unprivileged(): Promise<User> {
   if (Deno.uid() !== 0) return {};
   const id = async (kind: string) => Number((await runOrThrow("id", [kind, "nobody"])).trim());
   return { uid: await id("-u"), gid: await id("-g") };

@@ -26,7 +26,7 @@ export async function startTestServers(kafkaVersion?: string): Promise<TestServe
   try {
     const env: Record<string, string> = {};
     for (const version of [14, 18] as const) {
-      const postgres = await startPostgres({ version, settings: SHARED_SETTINGS });
+      const postgres = await startPostgres({ version, settings: SHARED_SETTINGS, durable: false });
       started.push(postgres);
       env[`TIDE_TEST_POSTGRES_${version}_URL`] = postgres.url();
     }

@@ -10,6 +10,7 @@ import { connect } from "../../../src/pg/database.ts";
 import { PostgresPipelineStore } from "../../../src/pg/pipeline_store.ts";
 import { registerPlugins } from "../../../src/pg/plugin_catalog.ts";
 import { readStatus } from "../../../src/pg/status.ts";
+import type { DeadLetter } from "../../../src/record/dead_letter.ts";
 import { INSTALLED_PLUGINS, type TideDatabase, tideTest } from "../../support/tide_database.ts";
 import { deliverAll } from "./positions.ts";
 
@@ -245,6 +246,23 @@ tideTest("a role with a name that must be quoted is granted and served", async (
   }
 });
 
+const LETTER: DeadLetter = {
+  messageId: 2,
+  recordIndex: 0,
+  stage: "deliver",
+  code: "C",
+  reason: "r",
+  attempts: 1,
+  createdMs: 0,
+  op: "insert",
+  dedupKey: null,
+  payload: "2",
+  headers: null,
+  previous: null,
+  topic: "t",
+  recordKey: null,
+};
+
 tideTest("a role made by grant_relay alone can do all that a relay does", async (database) => {
   const { sql } = database;
   await sql`SELECT tide.outbox_create('orders', retention_hours => 1)`;
@@ -275,22 +293,7 @@ tideTest("a role made by grant_relay alone can do all that a relay does", async 
     assert.equal(await source.stragglers(window, 0, { rows: 10, bytes: 1000 }), null);
     assert.equal((await source.run(window, 0, { rows: 10, bytes: 1000 }))?.count, 3);
     await source.askForWakeup();
-    await deadLetters.keep([{
-      messageId: 2,
-      recordIndex: 0,
-      stage: "deliver",
-      code: "C",
-      reason: "r",
-      attempts: 1,
-      createdMs: Date.now(),
-      op: "insert",
-      dedupKey: null,
-      payload: "2",
-      headers: null,
-      previous: null,
-      topic: "t",
-      recordKey: null,
-    }]);
+    await deadLetters.keep([LETTER]);
     await offsets.save({ window, phase: "run", lastId: 2 });
     await offsets.save({ window, phase: "run", lastId: 3 });
     await store.report(epoch!, { state: "running", code: null, reason: null, advice: null });
