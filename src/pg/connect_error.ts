@@ -94,6 +94,7 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
     advice: "Have an administrator run SELECT tide.grant_relay('role') for the role in the URL.",
     exitCode: EXIT.usage,
   },
+  TLS_REFUSED: NO_TLS,
   DEPTH_ZERO_SELF_SIGNED_CERT: NO_TLS,
   SELF_SIGNED_CERT_IN_CHAIN: NO_TLS,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: NO_TLS,

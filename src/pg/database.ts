@@ -145,7 +145,6 @@ class PooledDatabase implements Database {
       ...(target.database !== undefined && { database: target.database }),
       ...(target.user !== undefined && { username: target.user }),
       ...(target.password !== undefined && { password: target.password }),
-      ssl: target.ssl,
       socket: () => this.#sockets.open(),
       connect_timeout: connectSeconds,
       // Whoever asks again waits already.
@@ -197,7 +196,7 @@ class PooledDatabase implements Database {
 
   async close(): Promise<void> {
     await Promise.all([this.#listener.close(), this.#sql.end({ timeout: 1 })]);
-    this.#sockets.giveUp(new Error("The database was closed"));
+    this.#sockets.close();
   }
 
   async schemaVersion(): Promise<number> {

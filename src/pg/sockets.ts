@@ -1,17 +1,23 @@
 /**
  * The sockets of a pool of connections, opened and given up by ourselves.
  *
- * The driver could open them, but then a server that accepts connections and closes them at once (a proxy with nothing behind
- * it) keeps it trying without a pause and without an error; and it cannot give up connections on which nothing arrives
- * any more, which the system does after a quarter of an hour.
+ * The driver could open them, but it has no way to give up connections on which nothing arrives any more, which the system
+ * does after a quarter of an hour; and it answers a connection that is closed during the login, as by a proxy with nothing behind
+ * it, by opening it again and again, without a pause or an error.
  *
  * @module
  */
 
-import { connect, Socket } from "node:net";
+import { connect, isIP, Socket } from "node:net";
+import { connect as secure } from "node:tls";
 import type { Clock } from "../base/clock.ts";
 import { within } from "../base/within.ts";
 import type { ConnectionTarget } from "./connection_url.ts";
+
+/** Asks the server for TLS; it answers with one letter. */
+const TLS_REQUEST = Uint8Array.of(0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f);
+const ACCEPTED = 0x53;
+const REFUSED = 0x4e;
 
 /** Sockets to one server. */
 export class Sockets {
@@ -19,8 +25,7 @@ export class Sockets {
   readonly #connectMs: number;
   readonly #clock: Clock;
   readonly #open = new Set<Socket>();
-  /** How many were closed before anything had arrived; each makes the next one fail, for the driver to notice. */
-  #silent = 0;
+  readonly #closed = new AbortController();
 
   constructor(target: ConnectionTarget, connectMs: number, clock: Clock) {
     this.#target = target;
@@ -28,26 +33,26 @@ export class Sockets {
     this.#clock = clock;
   }
 
-  /** Open one. Never rejects, because the driver would lose a place in its pool: what cannot connect fails when it is used. */
+  /**
+   * Open one, with TLS if the URL says so. Never rejects, because the driver would lose a place in its pool: what cannot connect
+   * fails when it is used.
+   */
   async open(): Promise<Socket> {
-    if (this.#silent > 0) {
-      this.#silent--;
-      return new FailedSocket(
-        connectionError("CONNECTION_CLOSED", "the server closed the connection at once"),
-      );
-    }
+    if (this.#closed.signal.aborted) return new FailedSocket(failure("CONNECTION_ENDED", "it was closed"));
     for (const socket of this.#open) if (socket.destroyed) this.#open.delete(socket);
     const { host, port } = this.#target;
     const socket = host.startsWith("/") ? connect(`${host}/.s.PGSQL.${port}`) : connect(port, host);
     this.#open.add(socket);
-    const failure = await this.#connected(socket);
-    if (failure !== null) {
+    // What comes too late must not end the process.
+    socket.on("error", () => {});
+    try {
+      const ready = await within(this.#clock, this.#connectMs, this.#prepare(socket));
+      if (ready !== undefined) return outspoken(ready);
+      throw failure("CONNECT_TIMEOUT", `there was no answer within ${this.#connectMs} ms`);
+    } catch (error) {
       socket.destroy();
-      return new FailedSocket(failure);
+      return new FailedSocket(error instanceof Error ? error : new Error(String(error)));
     }
-    socket.once("close", (hadError) => void (hadError || socket.bytesRead > 0 || this.#silent++));
-    // Where the driver looks for the name that a certificate must have.
-    return Object.assign(socket, { host, port });
   }
 
   /** Give all of them up: every query that waits for an answer fails with `error`. */
@@ -56,19 +61,53 @@ export class Sockets {
     this.#open.clear();
   }
 
-  async #connected(socket: Socket): Promise<Error | null> {
-    const { promise, resolve } = Promise.withResolvers<Error | null>();
-    const fail = (error: Error) => resolve(error);
-    socket.once("connect", () => resolve(null));
-    socket.once("error", fail);
-    const failure = await within(this.#clock, this.#connectMs, promise);
-    if (failure === undefined) {
-      return connectionError("CONNECT_TIMEOUT", `there was no answer within ${this.#connectMs} ms`);
-    }
-    // After a failure the listener stays: an error that comes later must not end the process.
-    if (failure === null) socket.off("error", fail);
-    return failure;
+  /** Give all of them up for good. */
+  close(): void {
+    this.#closed.abort();
+    this.giveUp(failure("CONNECTION_ENDED", "it was closed"));
   }
+
+  async #prepare(socket: Socket): Promise<Socket> {
+    await happens(socket, "connect");
+    const { host, ssl } = this.#target;
+    if (ssl === false) return socket;
+    socket.write(TLS_REQUEST);
+    const answer = await happens<Uint8Array>(socket, "data");
+    // More than one letter would have been written by somebody between us and the server.
+    if (answer.length !== 1 || (answer[0] !== ACCEPTED && answer[0] !== REFUSED)) {
+      throw failure("TLS_REFUSED", "the server does not answer as PostgreSQL does");
+    }
+    if (answer[0] === REFUSED) {
+      if (ssl === "prefer") return socket;
+      throw failure("TLS_REFUSED", "the server takes no encrypted connections");
+    }
+    const encrypted = secure({
+      socket,
+      host,
+      ...(isIP(host) === 0 && { servername: host }),
+      rejectUnauthorized: ssl === "verify-full",
+    });
+    await happens(encrypted, "secureConnect");
+    return encrypted;
+  }
+}
+
+/** Make the end of a connection an error when it comes before the login is over, so that whoever waits for it is told. */
+function outspoken(socket: Socket): Socket {
+  const { write, emit } = socket;
+  let isReady = false;
+  return Object.assign(socket, {
+    write(chunk: Uint8Array, ...rest: unknown[]) {
+      isReady ||= isQuery(chunk);
+      return Reflect.apply(write, socket, [chunk, ...rest]);
+    },
+    emit(event: string, ...values: unknown[]) {
+      if (!isReady && event === "close" && values[0] !== true) {
+        Reflect.apply(emit, socket, ["error", closed()]);
+      }
+      return Reflect.apply(emit, socket, [event, ...values]);
+    },
+  });
 }
 
 /** A socket that fails with a given error as soon as something is written to it. */
@@ -86,6 +125,24 @@ class FailedSocket extends Socket {
   }
 }
 
-function connectionError(code: string, text: string): Error {
+/** Wait for an event of a socket; its error, or its end, is thrown. */
+function happens<T>(socket: Socket, event: string): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  socket.once(event, resolve);
+  socket.once("error", reject);
+  socket.once("close", () => reject(closed()));
+  return promise.finally(() => socket.off(event, resolve));
+}
+
+/** Whether these bytes begin with a query, which the driver sends only after the login. */
+function isQuery(chunk: Uint8Array): boolean {
+  return chunk[0] === 0x50 || chunk[0] === 0x51;
+}
+
+function closed(): Error {
+  return failure("CONNECTION_CLOSED", "the server closed the connection");
+}
+
+function failure(code: string, text: string): Error {
   return Object.assign(new Error(text), { code });
 }

@@ -168,25 +168,23 @@ export class Publishers implements AsyncDisposable {
 
   async #publish(database: TideDatabase, outbox: string, key: string): Promise<void> {
     const sql = database.connect();
-    for (let n = 0, round = 0; !this.#stop.signal.aborted; round++) {
+    let n = 0;
+    for (let round = 0; !this.#stop.signal.aborted; round++) {
       const count = 1 + round % 4;
+      const messages = Array.from({ length: count }, (_, i) => ({ payload: { n: n + i }, dedup_key: key }));
+      n += count;
+      // One statement, and so one transaction: some are open for a while, and some fail at the end.
+      const openSeconds = round % 13 === 5 ? 0.2 : 0;
+      const divisor = round % 11 === 7 ? 0 : 1;
       try {
-        await sql.begin(async (transaction) => {
-          for (let i = 0; i < count; i++) {
-            await transaction`
-              SELECT tide.outbox_publish(${outbox}, jsonb_build_object('n', ${n + i}::integer), ${key})`;
-          }
-          if (round % 13 === 5) await transaction`SELECT pg_sleep(0.2)`;
-          if (round % 11 === 7) throw new RolledBack();
-        });
+        await sql`
+          SELECT tide.outbox_publish_many(${outbox}, (${JSON.stringify(messages)}::text)::jsonb),
+            pg_sleep(${openSeconds}), 1 / ${divisor}::integer`;
         this.#committed += count;
       } catch {
         // Rolled back, or the server is away: such numbers are missing, or were committed without our knowledge.
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
-      n += count;
     }
   }
 }
-
-class RolledBack extends Error {}

@@ -55,7 +55,7 @@ export const ROOMS: readonly Room[] = [
     // Adapters implement the ports of stages and of the run: they need their types, and nothing else of them.
     may: ["src/base/", "src/record/", ...CONTRACTS, "src/run/mod.ts", SDK],
     packages: ["postgres"],
-    node: ["net"],
+    node: ["net", "tls"],
   },
   {
     place: "src/host/",

@@ -3,7 +3,7 @@
  */
 
 import assert from "node:assert/strict";
-import { UserError } from "../../../src/base/errors.ts";
+import { EXIT, UserError } from "../../../src/base/errors.ts";
 import { connect, type Database } from "../../../src/pg/database.ts";
 import { CutProxy } from "../../support/cut_proxy.ts";
 import { sharedPostgres } from "../../support/postgres.ts";
@@ -132,6 +132,57 @@ Deno.test("connect() gives up on a proxy with nothing behind it, which closes ev
   await serving;
   assert.ok(accepted < 10, `${accepted} connections`);
 });
+
+Deno.test("a connection that is lost in the middle of the login fails at once", async () => {
+  await using server = new HalfLogin();
+  await assert.rejects(() => connect({ url: server.url }), (error) => {
+    assert.ok(error instanceof UserError);
+    assert.equal(error.exitCode, EXIT.unreachable);
+    return true;
+  });
+  assert.equal(server.logins, 1);
+});
+
+/** A server that goes away between the challenge of a login and its answer. */
+class HalfLogin implements AsyncDisposable {
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  readonly #serving = this.#serve();
+  logins = 0;
+
+  get url(): string {
+    return `postgres://u:p@127.0.0.1:${this.#listener.addr.port}/d?sslmode=disable`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    await this.#serving;
+  }
+
+  async #serve(): Promise<void> {
+    for await (const connection of this.#listener) {
+      this.logins++;
+      const buffer = new Uint8Array(1_000);
+      await connection.read(buffer);
+      await connection.write(authentication(10, "SCRAM-SHA-256\0\0"));
+      const length = (await connection.read(buffer))!;
+      const nonce = new TextDecoder().decode(buffer.subarray(0, length)).match(/r=(.*)/)![1];
+      await connection.write(authentication(11, `r=${nonce}x,s=${btoa("salt")},i=4096`));
+      connection.close();
+    }
+  }
+}
+
+/** An authentication message of PostgreSQL's protocol. */
+function authentication(kind: number, text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new TextEncoder().encode(text);
+  const message = new Uint8Array(9 + bytes.length);
+  const view = new DataView(message.buffer);
+  view.setUint8(0, "R".charCodeAt(0));
+  view.setUint32(1, 8 + bytes.length);
+  view.setUint32(5, kind);
+  message.set(bytes, 9);
+  return message;
+}
 
 tideTest("a database goes on after all its connections were ended", async (database) => {
   await using db = closing(await connect({ url: database.url, maxConnections: 4 }));
