@@ -153,8 +153,7 @@ Deno.test("a schema that is missing, older, newer or somebody else's is told fro
     const other = driver(foreign.url, { max: 1, onnotice: () => {} });
     await other.unsafe("CREATE SCHEMA tide; CREATE TABLE tide.moon (phase text)").simple();
     await other.end();
-    const says =
-      /the database has a schema tide that is not pg-tide's\nRename or drop that schema/;
+    const says = /the database has a schema tide that is not pg-tide's\nRename or drop that schema/;
     await assertRefused({ url: foreign.url, code: 2, says }, ["install"]);
   });
 });

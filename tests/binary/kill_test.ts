@@ -8,14 +8,16 @@ import { waitUntil } from "../support/wait.ts";
 import { Deployment } from "./deployment.ts";
 import { IN_DOUBT_MAX, OUTBOX, Publishers } from "./publishers.ts";
 
+/** What the publishers may add in each round. */
+const MESSAGES = 6_000;
+
 const ROUNDS = Deno.env.get("TIDE_TEST_TIER") === "full" ? 50 : 10;
 
 /** With a lease of a second the next relay goes on soon; the publishers do not wait for it. */
 const FLAGS = ["--lease-ms", "1000"];
 
-const BATCH_SIZE = 100;
-/** The most that a broker may have written and the relay not know of: produce requests in flight. */
-const IN_FLIGHT_MAX = 5 * BATCH_SIZE;
+/** The most messages that the sink has and has not answered for: its requests in flight are of these pages. */
+const IN_FLIGHT_MAX = LIMITS.pagesInFlight * LIMITS.pageRows;
 
 interface Place {
   readonly deployment: Deployment;
@@ -53,7 +55,7 @@ Deno.test(`kill -9 in ${ROUNDS} rounds, each with messages in flight: none lost,
     compression: "zstd",
     acks: "all",
     idempotent: true,
-    batch_size: BATCH_SIZE,
+    batch_size: 100,
   });
   await using publishers = await Publishers.start(deployment.connect(4));
   const place = { deployment, kafka, topic, publishers };
@@ -82,6 +84,8 @@ Deno.test(`kill -9 in ${ROUNDS} rounds, each with messages in flight: none lost,
 /** Start a relay and kill it when it has delivered a part of what lies there. */
 async function killInFlight(place: Place): Promise<Kill> {
   const { deployment, publishers } = place;
+  publishers.allow(MESSAGES);
+  await waitUntil(() => publishers.committed.length > 0, { what: "messages" });
   const { lag_messages: backlog } = await deployment.pipeline(OUTBOX);
   const before = await countRecords(place);
   await using relay = await deployment.startRelay(FLAGS);
@@ -127,9 +131,9 @@ async function readAll({ kafka, topic }: Place): Promise<readonly Arrived[]> {
 }
 
 /**
- * Each kill may repeat what was in flight: the requests that the broker had written and not acknowledged, and what was
- * acknowledged and not saved. A position is saved when a page is through, then with a pause, and the last one saved is not older
- * than the save before it: what was not saved is a page, and what the broker has written since that earlier save.
+ * Each kill may repeat what was in flight: the pages that the sink had not answered for, of which the broker may have written any
+ * part, and what was answered for and not saved. Every save takes the newest position, with a pause after it, so the last
+ * one saved is not older than the save before it: what was not saved is no more than what the broker has written since then.
  */
 function checkRepeats(arrived: readonly Arrived[], kills: readonly Kill[]): void {
   const repeated = kills.map(() => 0);
@@ -145,7 +149,7 @@ function checkRepeats(arrived: readonly Arrived[], kills: readonly Kill[]): void
     seen.add(id);
   }
   for (const [i, count] of repeated.entries()) {
-    const most = IN_FLIGHT_MAX + LIMITS.pageRows + written[i]!;
+    const most = IN_FLIGHT_MAX + written[i]!;
     assert.ok(count <= most, `kill ${i + 1} repeated ${count} messages, expected at most ${most}`);
   }
 }

@@ -27,7 +27,10 @@ export const TRANSACTION_MESSAGES = KEYS_PER_TRANSACTION * EACH;
 export const IN_DOUBT_MAX = CONNECTIONS * TRANSACTION_MESSAGES;
 
 /** Messages a second that all of them publish together, when they are not held up. */
-const RATE = 8_000;
+const RATE = 6_000;
+
+/** How often those that are not allowed to go on look again. */
+const POLL_MS = 5;
 
 const SCHEMA = `
 CREATE TABLE place (key text PRIMARY KEY, n integer NOT NULL DEFAULT 0);
@@ -45,12 +48,13 @@ BEGIN
 END
 $$;`;
 
-/** Several publishers at work until they are stopped. */
+/** Several publishers at work until they are stopped, as far as they are allowed to go. */
 export class Publishers implements AsyncDisposable {
   readonly #sql: postgres.Sql;
   readonly #started = performance.now();
   readonly #committed: PublishedMessage[] = [];
   #taken = 0;
+  #allowed = 0;
   #rolledBack = 0;
   #stopped = false;
   #working: Promise<unknown> = Promise.resolve();
@@ -79,6 +83,11 @@ export class Publishers implements AsyncDisposable {
     return this.#rolledBack;
   }
 
+  /** Let them publish so many messages more: on a slow machine they would get ever further ahead. */
+  allow(messages: number): void {
+    this.#allowed += messages;
+  }
+
   /** Finish the transactions under way. @throws what went wrong with any of them */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -90,8 +99,7 @@ export class Publishers implements AsyncDisposable {
   }
 
   async #publish(connection: number): Promise<void> {
-    for (let i = 1; !this.#stopped; i++) {
-      await this.#pace();
+    for (let i = 1; await this.#mayGoOn(); i++) {
       const id = `${connection}/${i}`;
       const rollBack = i % ROLL_BACK_EVERY === 0;
       const messages = await this.#transact(id, someKeys(), rollBack);
@@ -118,12 +126,17 @@ export class Publishers implements AsyncDisposable {
     return messages;
   }
 
-  /** Wait until the next transaction is due. */
-  async #pace(): Promise<void> {
-    this.#taken += TRANSACTION_MESSAGES;
-    const dueMs = this.#started + this.#taken * 1000 / RATE;
-    const waitMs = dueMs - performance.now();
-    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+  /** Wait until the next transaction is due and allowed. @returns false when there is none any more */
+  async #mayGoOn(): Promise<boolean> {
+    while (!this.#stopped) {
+      const waitMs = this.#started + this.#taken * 1000 / RATE - performance.now();
+      if (this.#taken < this.#allowed && waitMs <= 0) {
+        this.#taken += TRANSACTION_MESSAGES;
+        return true;
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.max(waitMs, POLL_MS)));
+    }
+    return false;
   }
 }
 

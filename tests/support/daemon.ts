@@ -84,8 +84,9 @@ export class Daemon {
 
   /** What it printed since this start. */
   async log(): Promise<string> {
-    const bytes = await Deno.readFile(join(this.#folder, "server.log"));
-    return new TextDecoder().decode(bytes.subarray(this.#logStart));
+    // The process is known a moment before it has opened its log.
+    const bytes = await Deno.readFile(join(this.#folder, "server.log")).catch(ignoreNotFound);
+    return new TextDecoder().decode(bytes?.subarray(this.#logStart));
   }
 
   /** Send a signal, unless it has ended. */
