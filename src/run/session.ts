@@ -70,6 +70,7 @@ export class Session {
   #failure: { readonly error: unknown } | null = null;
   readonly #counts: SessionCounts = { delivered: 0, filtered: 0, deadLettered: 0 };
   #pumping: Promise<void> = Promise.resolve();
+  #shutting: Promise<unknown> | null = null;
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
@@ -155,12 +156,12 @@ export class Session {
     await this.#committer.flush();
   }
 
-  /** Give up what is under way. A database that hangs is not waited for: its queries can change nothing any more. */
-  async #shut(): Promise<void> {
+  /** Give up what is under way; once. A database that hangs is not waited for: its queries can change nothing any more. */
+  #shut(): Promise<unknown> {
     this.#encoder.close();
     this.#dispatcher.close();
-    const ended = Promise.all([this.#reader.stop(), this.#pumping, this.#committer.flush()]);
-    await within(this.#parts.clock, LIMITS.shutdownMs, ended);
+    const ended = () => Promise.all([this.#reader.stop(), this.#pumping, this.#committer.flush()]);
+    return this.#shutting ??= within(this.#parts.clock, LIMITS.shutdownMs, ended());
   }
 
   async #pump(): Promise<void> {

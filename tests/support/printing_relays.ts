@@ -167,7 +167,8 @@ export class Publishers implements AsyncDisposable {
   }
 
   async #publish(database: TideDatabase, outbox: string, key: string): Promise<void> {
-    const sql = database.connect();
+    // The driver fetches types at each connect, and nobody hears when the connection is lost meanwhile.
+    const sql = database.connect({ fetch_types: false });
     let n = 0;
     for (let round = 0; !this.#stop.signal.aborted; round++) {
       const count = 1 + round % 4;
