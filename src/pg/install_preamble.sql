@@ -31,9 +31,11 @@ BEGIN
       MESSAGE = 'Cannot install pg-tide: the database has a schema tide that is not pg-tide''s',
       HINT = 'Rename or drop that schema, or use another database.';
   END IF;
-  CREATE TABLE IF NOT EXISTS tide.schema_version (
-    version integer PRIMARY KEY,
-    applied_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
-  );
+  IF pg_catalog.to_regclass('tide.schema_version') IS NULL THEN
+    CREATE TABLE tide.schema_version (
+      version integer PRIMARY KEY,
+      applied_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+    );
+  END IF;
 END
 $schema$;
