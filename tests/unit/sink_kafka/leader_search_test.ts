@@ -57,8 +57,8 @@ function hasLeader(topic: Topic | undefined, partition: number): boolean {
   return (topic?.leaders[Math.max(0, partition)] ?? -1) >= 0;
 }
 
-function stalledAt(clock: SinkClock, partition = 0, stalledBy?: Fault): Stalled {
-  return { topic: "t", partition, stalledSinceMs: clock.monotonicMs(), stalledBy };
+function stalledAt(clock: SinkClock, partition = 0): Stalled {
+  return { topic: "t", partition, stalledSinceMs: clock.monotonicMs(), stalledBy: undefined };
 }
 
 Deno.test("LeaderSearch asks once for all that is asked for while it waits for an answer, and then rests", async () => {
@@ -131,7 +131,7 @@ Deno.test("LeaderSearch reports an outage after a while, with what is known of i
   const lonely = setup();
   const broken = unavailable("BROKER_UNREACHABLE", "this one broker");
   lonely.state.topic = { errorCode: 0, leaders: [1] };
-  lonely.state.stalled = [stalledAt(lonely.state.clock, 0, broken)];
+  lonely.state.stalled = [{ ...stalledAt(lonely.state.clock), stalledBy: broken }];
   await lonely.state.clock.pass(OUTAGE_MS);
   lonely.search.unreachable();
   assert.deepEqual(lonely.state.faults, [broken]);
