@@ -8,6 +8,7 @@ import type { Json } from "@pg-tide/sdk";
 import type { Catalog, PipelineSpec } from "../run/mod.ts";
 import type { Database } from "./database.ts";
 import type { NotificationChannel } from "./notifications.ts";
+import { queryError } from "./query_error.ts";
 import { readStatement } from "./statement.ts";
 
 const PIPELINES = readStatement("pipelines");
@@ -29,6 +30,8 @@ interface Rotated {
   readonly slots?: Readonly<Record<string, string>>;
   readonly advanced_to?: number | null;
 }
+
+type PipelineRow = Omit<PipelineSpec, "revision"> & { readonly revision: string; readonly config: Json };
 
 /** The catalog, for one relay. */
 export class PostgresCatalog implements Catalog {
@@ -56,13 +59,13 @@ export class PostgresCatalog implements Catalog {
   async load(): Promise<readonly PipelineSpec[]> {
     // Before the query, so that a change during it is not missed.
     const seen = this.#channel.count;
-    const rows = await this.#db.query<Omit<PipelineSpec, "revision"> & { revision: string; config: Json }>(
-      PIPELINES,
-      [],
-      { prepare: true },
-    );
-    this.#seen = seen;
-    return rows.map((row) => ({ ...row, revision: Number(row.revision) }));
+    try {
+      const rows = await this.#db.query<PipelineRow>(PIPELINES, [], { prepare: true });
+      this.#seen = seen;
+      return rows.map((row) => ({ ...row, revision: Number(row.revision) }));
+    } catch (error) {
+      throw queryError(error);
+    }
   }
 
   async waitForChange(ms: number, signal: AbortSignal): Promise<boolean> {

@@ -113,8 +113,7 @@ export function connectError(error: unknown, target: string): UserError {
   const code = errorCode(error);
   // A server that has no TLS hangs up on it, for which the system's code is that of any hang-up.
   const known = messageOf(error).includes("before secure TLS connection") ? NO_TLS : EXPLANATIONS[code];
-  // A SQLSTATE; EPIPE and its like are the system's.
-  const fromServer = /^(?!E)[0-9A-Z]{5}$/.test(code) ? `: ${messageOf(error)}` : "";
+  const fromServer = isServerCode(code) ? `: ${messageOf(error)}` : "";
   if (known === undefined) {
     return new UserError(
       `Cannot connect to PostgreSQL at ${target}${fromServer || `: ${code || "unknown failure"}`}`,
@@ -133,6 +132,17 @@ export function connectError(error: unknown, target: string): UserError {
       cause: error,
     },
   );
+}
+
+/** Why no connection was had, in a few words; what the server or the system says when there are none. */
+export function connectFailure(error: unknown): string {
+  const code = errorCode(error);
+  return isServerCode(code) ? messageOf(error) : EXPLANATIONS[code]?.what ?? messageOf(error);
+}
+
+/** Whether a code is a SQLSTATE. EPIPE and its like are the system's. */
+export function isServerCode(code: string): boolean {
+  return /^(?!E)[0-9A-Z]{5}$/.test(code);
 }
 
 /** The code of a driver's or server's error; empty when it has none. */

@@ -7,7 +7,7 @@
 import { EXIT, FencedError, messageOf, UserError } from "../base/errors.ts";
 import { InvariantError } from "../base/invariant.ts";
 import { SourceError } from "../read/mod.ts";
-import { errorCode } from "./connect_error.ts";
+import { connectFailure, errorCode, isServerCode } from "./connect_error.ts";
 
 /** Refusals that only a person can end. */
 const RIGHTS: ReadonlySet<string> = new Set(["42501", "28000", "28P01"]);
@@ -24,8 +24,23 @@ export function queryError(error: unknown): Error {
       cause: error,
     });
   }
-  const answered = /^[0-9A-Z]{5}$/.test(errorCode(error)) ? "answered with an error" : "did not answer";
-  return new SourceError(`PostgreSQL ${answered}: ${messageOf(error)}`, { cause: error });
+  return new SourceError(outageOf(error), { cause: error });
+}
+
+/** Codes of the driver and the system for a connection that was there. */
+const LOST: ReadonlySet<string> = new Set([
+  "CONNECTION_CLOSED",
+  "CONNECTION_DESTROYED",
+  "CONNECTION_ENDED",
+  "ECONNRESET",
+  "EPIPE",
+]);
+
+/** An outage in a sentence, for the log and `status`. */
+function outageOf(error: unknown): string {
+  const code = errorCode(error);
+  if (isServerCode(code)) return `PostgreSQL answered with an error: ${messageOf(error)}`;
+  return `PostgreSQL did not answer: ${LOST.has(code) ? "the connection was lost" : connectFailure(error)}`;
 }
 
 function isFinal(error: unknown): error is Error {

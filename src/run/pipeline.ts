@@ -64,7 +64,7 @@ export class Pipeline {
   readonly #stop = new AbortController();
   /** Aborted, and replaced, when the configuration changes. */
   #change = new AbortController();
-  /** Aborted, and replaced, when the lease may have become free. */
+  /** Aborted when what is waited for may be there; replaced when something is waited for. */
   #hope = new AbortController();
   #running: Promise<void> | null = null;
   #troubles = 0;
@@ -90,7 +90,7 @@ export class Pipeline {
     this.#change.abort();
   }
 
-  /** Another relay may have given up the lease: ask for it now, if it is not held. */
+  /** The lease may be free, and the database may be back: whoever waits for them tries again now. */
   poke(): void {
     this.#hope.abort();
   }
@@ -222,7 +222,11 @@ export class Pipeline {
     reporter.tell(report);
     if (report.state === "stopped") await aborted(interrupt);
     else if (report.state === "blocked") await clock.sleep(LIMITS.blockedRetryMs, interrupt);
-    else await clock.sleep(backoffMs(REOPEN, ++this.#troubles, clock.random()), interrupt);
+    else {
+      this.#hope = new AbortController();
+      const ended = AbortSignal.any([interrupt, this.#hope.signal]);
+      await clock.sleep(backoffMs(REOPEN, ++this.#troubles, clock.random()), ended);
+    }
   }
 }
 

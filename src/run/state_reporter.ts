@@ -29,7 +29,8 @@ const REWRITE = { initialMs: 200, maxMs: 5_000 };
 export class StateReporter {
   readonly #options: StateReporterOptions;
   readonly #ended = new AbortController();
-  /** The newest state, as a text to compare. */
+  /** The newest state, and a text of it to compare. */
+  #last: PipelineReport | null = null;
   #told = "";
   #wanted: PipelineReport | null = null;
   #writing: Promise<void> | null = null;
@@ -43,7 +44,8 @@ export class StateReporter {
     const told = JSON.stringify(report);
     if (told === this.#told) return;
     this.#told = told;
-    this.#log(report);
+    this.#log(report, this.#last);
+    this.#last = report;
     this.#wanted = report;
     this.#writing ??= this.#write().finally(() => this.#writing = null);
   }
@@ -70,7 +72,7 @@ export class StateReporter {
     }
   }
 
-  #log({ state, code, reason, advice }: PipelineReport): void {
+  #log({ state, code, reason, advice }: PipelineReport, before: PipelineReport | null): void {
     const { log } = this.#options;
     const fields = { ...(code && { code }), ...(reason && { reason }), ...(advice && { advice }) };
     switch (state) {
@@ -79,7 +81,10 @@ export class StateReporter {
       case "running":
         return log.info("Running", fields);
       case "waiting":
-        return log.warn("Waiting", fields);
+        // One outage has many faces: refused, closed, starting up.
+        return before?.state === state && before.code === code
+          ? log.debug("Still waiting", fields)
+          : log.warn("Waiting", fields);
       case "blocked":
         return log.error("Blocked", fields);
       case "stopped":

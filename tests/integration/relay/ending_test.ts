@@ -28,7 +28,8 @@ async function holderOf(
   const [row] = await database.sql<{ holder: string | null }[]>`
     SELECT holder FROM tide.lease WHERE pipeline = ${pipeline} AND expires_at > clock_timestamp()`;
   const logs = await Promise.all(relays.map((relay) => relay.log()));
-  return logs.findIndex((log) => row?.holder != null && log.includes(`relay=${row.holder}`));
+  const name = row?.holder ?? "nobody";
+  return logs.findIndex((log) => log.includes(`relay=${name}`));
 }
 
 for (const [second, code] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {

@@ -253,6 +253,18 @@ Deno.test("Pipeline waits out an outage of the database", async () => {
   await clock.run(pipeline.stop());
 });
 
+Deno.test("Pipeline goes on at once when it is told that the database may be back", async () => {
+  const { world, pipeline, pass, clock } = setup();
+  world.openOutbox = () => Promise.reject(new SourceError("PostgreSQL did not answer"));
+  pipeline.start();
+  await pass(60_000);
+  world.openOutbox = () => Promise.resolve();
+  pipeline.poke();
+  await pass(10);
+  assert.equal(world.states.at(-1), "running");
+  await clock.run(pipeline.stop());
+});
+
 Deno.test("Pipeline stops after a broken invariant until its configuration changes", async () => {
   const { world, outbox, pipeline, pass, clock } = setup();
   const run = outbox.run.bind(outbox);
