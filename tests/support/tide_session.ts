@@ -21,7 +21,7 @@ import type { Page } from "../../src/record/page.ts";
 import type { Mark, Phase, Window } from "../../src/record/position.ts";
 import type { Json } from "../../plugins/sdk/mod.ts";
 import type { OutboxSession, PipelineSpec } from "../../src/run/mod.ts";
-import { type SharedPostgres, sharedPostgres } from "./postgres.ts";
+import { type PostgresMajor, type SharedPostgres, sharedPostgres } from "./postgres.ts";
 import { POSTGRES_VERSIONS, type TideDatabase, tideDatabase } from "./tide_database.ts";
 
 /** A message as `tide.outbox_publish_many` takes it. */
@@ -40,7 +40,12 @@ export interface TideSessionOptions {
   /** @default 24 */
   readonly retentionHours?: number;
   readonly config?: Readonly<Record<string, Json>>;
+  /** The versions that {@link sessionTest} runs on, where they make no difference. @default POSTGRES_VERSIONS */
+  readonly versions?: readonly PostgresMajor[];
 }
+
+/** One version, for what does not depend on it. */
+export const NEWEST = [18] as const;
 
 /** The name of the outbox. */
 export const OUTBOX = "orders";
@@ -55,7 +60,7 @@ export function sessionTest(
   body: (tide: TideSession) => Promise<void>,
   options: TideSessionOptions = {},
 ): void {
-  for (const version of POSTGRES_VERSIONS) {
+  for (const version of options.versions ?? POSTGRES_VERSIONS) {
     Deno.test(`${title} (PostgreSQL ${version})`, async () => {
       await using tide = await TideSession.open(await sharedPostgres(version), options);
       await body(tide);

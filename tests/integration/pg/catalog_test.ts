@@ -10,6 +10,7 @@ import { Session } from "../../../src/run/session.ts";
 import { instantSink } from "../../support/fake_sink.ts";
 import { recordsOf, windowOf } from "../../support/pages.ts";
 import {
+  NEWEST,
   OUTBOX,
   PIPELINE,
   type SavedPosition,
@@ -43,7 +44,7 @@ sessionTest("PostgresCatalog.load() gives every pipeline as it stands", async (t
   await tide.database.sql`SELECT tide.relay_enable(${PIPELINE})`;
   const changed = { ...expected, config: { sink_type: "stdout", topic: "t" }, enabled: true, revision: 2 };
   assert.deepEqual(await catalog.load(), [changed]);
-});
+}, { versions: NEWEST });
 
 sessionTest(
   "PostgresCatalog.waitForChange() ends with a change since the last load, and says so",
@@ -60,6 +61,7 @@ sessionTest(
     await catalog.load();
     assert.equal(await catalog.waitForChange(100, NEVER), false);
   },
+  { versions: NEWEST },
 );
 
 sessionTest("PostgresCatalog makes its relay known until it ends in order", async (tide) => {
@@ -72,7 +74,7 @@ sessionTest("PostgresCatalog makes its relay known until it ends in order", asyn
   assert.deepEqual(await relays(), [{ holder: "a", version: "1.2.3" }, { holder: "b", version: "1.2.3" }]);
   await a.unregister();
   assert.deepEqual(await relays(), [{ holder: "b", version: "1.2.3" }]);
-});
+}, { versions: NEWEST });
 
 sessionTest(
   "PostgresCatalog.maintain() prunes what nobody reads, beside several relays that save",
@@ -189,4 +191,4 @@ sessionTest("a slot is kept while its last message, a straggler, is not delivere
   assert.deepEqual(await catalog.maintain(), [
     `Emptied slot 0 of outbox ${OUTBOX}: all delivered, and past retention`,
   ]);
-}, { retentionHours: 1 });
+}, { retentionHours: 1, versions: NEWEST });

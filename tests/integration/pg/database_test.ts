@@ -7,7 +7,15 @@ import { EXIT, UserError } from "../../../src/base/errors.ts";
 import { connect, type Database } from "../../../src/pg/database.ts";
 import { CutProxy } from "../../support/cut_proxy.ts";
 import { sharedPostgres } from "../../support/postgres.ts";
-import { tideDatabase, tideTest } from "../../support/tide_database.ts";
+import { type TideDatabase, tideDatabase, tideTest } from "../../support/tide_database.ts";
+
+/** A test with a database of its own, on one version: these are about connections. */
+function databaseTest(title: string, body: (database: TideDatabase) => Promise<void>): void {
+  Deno.test(title, async () => {
+    await using database = await tideDatabase(await sharedPostgres(18));
+    await body(database);
+  });
+}
 
 /** A database that is closed at the end of the test. */
 function closing(db: Database): Database & AsyncDisposable {
@@ -47,28 +55,34 @@ tideTest(
   },
 );
 
-tideTest("a role with fewer connections than the relay may open is slow, not broken", async (database) => {
-  const role = await database.createRole();
-  await database.sql`SELECT tide.grant_relay(${role.name})`;
-  await database.sql.unsafe(`ALTER ROLE ${role.name} CONNECTION LIMIT 2`);
-  await using db = closing(await connect({ url: role.url, maxConnections: 8 }));
-  const answers = await Promise.all(
-    Array.from(
-      { length: 40 },
-      (_, n) => db.query<{ n: number }>("SELECT $1::integer AS n, pg_sleep(0.005)::text", [n]),
-    ),
-  );
-  assert.deepEqual(answers.map(([row]) => row!.n), Array.from({ length: 40 }, (_, n) => n));
-});
+databaseTest(
+  "a role with fewer connections than the relay may open is slow, not broken",
+  async (database) => {
+    const role = await database.createRole();
+    await database.sql`SELECT tide.grant_relay(${role.name})`;
+    await database.sql.unsafe(`ALTER ROLE ${role.name} CONNECTION LIMIT 2`);
+    await using db = closing(await connect({ url: role.url, maxConnections: 8 }));
+    const answers = await Promise.all(
+      Array.from(
+        { length: 40 },
+        (_, n) => db.query<{ n: number }>("SELECT $1::integer AS n, pg_sleep(0.005)::text", [n]),
+      ),
+    );
+    assert.deepEqual(answers.map(([row]) => row!.n), Array.from({ length: 40 }, (_, n) => n));
+  },
+);
 
-tideTest("a quick query does not stand behind a slow one while a connection is free", async (database) => {
-  await using db = closing(await connect({ url: database.url, maxConnections: 2 }));
-  let over = false;
-  const slow = db.query("SELECT pg_sleep(2)::text").then(() => over = true);
-  for (let n = 0; n < 20; n++) await db.query("SELECT 1");
-  assert.equal(over, false);
-  await slow;
-});
+databaseTest(
+  "a quick query does not stand behind a slow one while a connection is free",
+  async (database) => {
+    await using db = closing(await connect({ url: database.url, maxConnections: 2 }));
+    let over = false;
+    const slow = db.query("SELECT pg_sleep(2)::text").then(() => over = true);
+    for (let n = 0; n < 20; n++) await db.query("SELECT 1");
+    assert.equal(over, false);
+    await slow;
+  },
+);
 
 Deno.test("connections on which nothing arrives are given up, and every query that waits on them fails", async () => {
   await using database = await tideDatabase(await sharedPostgres(18));
@@ -184,7 +198,7 @@ function authentication(kind: number, text: string): Uint8Array<ArrayBuffer> {
   return message;
 }
 
-tideTest("a database goes on after all its connections were ended", async (database) => {
+databaseTest("a database goes on after all its connections were ended", async (database) => {
   await using db = closing(await connect({ url: database.url, maxConnections: 4 }));
   await Promise.all(Array.from({ length: 4 }, () => db.query("SELECT pg_sleep(0.05)::text")));
   for (let round = 0; round < 3; round++) {

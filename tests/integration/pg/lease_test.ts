@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { connect } from "../../../src/pg/database.ts";
 import { PostgresLease } from "../../../src/pg/lease.ts";
-import { PIPELINE, sessionTest, type TideSession } from "../../support/tide_session.ts";
+import { NEWEST, PIPELINE, sessionTest, type TideSession } from "../../support/tide_session.ts";
 import { waitUntil } from "../../support/wait.ts";
 
 function leases({ db }: TideSession): [PostgresLease, PostgresLease] {
@@ -46,7 +46,7 @@ sessionTest("PostgresLease lasts as long as it says, from each renewal on", asyn
   assert.ok(isNear(await left(), 600_000));
   assert.equal(await a.renew(epoch!, 300), true);
   await waitUntil(async () => await b.tryAcquire(60_000) !== null, { what: "the lease's time to be over" });
-});
+}, { versions: NEWEST });
 
 sessionTest("PostgresLease that nobody took meanwhile is renewed after its time", async (tide) => {
   const [a, b] = leases(tide);
@@ -54,7 +54,7 @@ sessionTest("PostgresLease that nobody took meanwhile is renewed after its time"
   await expire(tide);
   assert.equal(await a.renew(epoch!, 60_000), true);
   assert.equal(await b.tryAcquire(60_000), null);
-});
+}, { versions: NEWEST });
 
 sessionTest("PostgresLease that is given up is free at once, and the relays are told", async (tide) => {
   const [a, b] = leases(tide);
@@ -80,6 +80,7 @@ sessionTest(
     assert.equal(await a.renew(epoch!, 60_000), false);
     assert.ok(await b.tryAcquire(60_000) !== null);
   },
+  { versions: NEWEST },
 );
 
 sessionTest("PostgresLease goes to one of many relays that ask at once", async (tide) => {
@@ -111,4 +112,5 @@ sessionTest(
     const second = await a.tryAcquire(60_000);
     assert.ok(second! > first!);
   },
+  { versions: NEWEST },
 );

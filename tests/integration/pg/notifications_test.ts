@@ -5,9 +5,17 @@
 import assert from "node:assert/strict";
 import { connect, type Database } from "../../../src/pg/database.ts";
 import type { NotificationChannel } from "../../../src/pg/notifications.ts";
-import { startPostgres } from "../../support/postgres.ts";
-import { type TideDatabase, tideDatabase, tideTest } from "../../support/tide_database.ts";
+import { sharedPostgres, startPostgres } from "../../support/postgres.ts";
+import { type TideDatabase, tideDatabase } from "../../support/tide_database.ts";
 import { waitUntil } from "../../support/wait.ts";
+
+/** A test with a database of its own, on one version: these are about connections. */
+function databaseTest(title: string, body: (database: TideDatabase) => Promise<void>): void {
+  Deno.test(title, async () => {
+    await using database = await tideDatabase(await sharedPostgres(18));
+    await body(database);
+  });
+}
 
 const NEVER = new AbortController().signal;
 
@@ -43,7 +51,7 @@ async function withDatabase(database: TideDatabase, body: (db: Database) => Prom
   }
 }
 
-tideTest(
+databaseTest(
   "Database.channel() hears its own channel, each on one connection",
   (database) =>
     withDatabase(database, async (db) => {
@@ -59,7 +67,7 @@ tideTest(
     }),
 );
 
-tideTest(
+databaseTest(
   "Database.channel() listens again when its connection was ended, and wakes who waits",
   (database) =>
     withDatabase(database, async (db) => {
@@ -79,7 +87,7 @@ tideTest(
     }),
 );
 
-tideTest(
+databaseTest(
   "Database.close() ends the connection that listens, also one that is being ended",
   async (database) => {
     const db = await connect({ url: database.url });

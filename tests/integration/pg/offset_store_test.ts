@@ -10,7 +10,7 @@ import type { DeadLetter } from "../../../src/record/dead_letter.ts";
 import type { Position } from "../../../src/record/position.ts";
 import type { OutboxSession } from "../../../src/run/mod.ts";
 import { windowOf } from "../../support/pages.ts";
-import { PIPELINE, sessionTest, type TideSession } from "../../support/tide_session.ts";
+import { NEWEST, PIPELINE, sessionTest, type TideSession } from "../../support/tide_session.ts";
 import { waitUntil } from "../../support/wait.ts";
 
 const at = (window: number, lastId: number): Position => ({
@@ -128,7 +128,7 @@ for (const [what, write] of WRITES) {
     await taker`ROLLBACK`;
     await writing;
     assert.equal((await tide.savedPositions()).length + (await deadLetters(tide)).length, 2);
-  });
+  }, { versions: NEWEST });
 
   sessionTest(`a relay whose pipeline is deleted, or made again, cannot write ${what}`, async (tide) => {
     const session = await tide.openOutbox();
@@ -144,7 +144,7 @@ for (const [what, write] of WRITES) {
     await assert.rejects(() => write(session), FencedError);
     assert.deepEqual(await tide.savedPositions(), []);
     assert.deepEqual(await deadLetters(tide), []);
-  });
+  }, { versions: NEWEST });
 }
 
 sessionTest("another relay that holds the lease under the same epoch fences as well", async (tide) => {

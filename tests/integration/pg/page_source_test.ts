@@ -11,7 +11,14 @@ import type { Window } from "../../../src/record/position.ts";
 import { Reader } from "../../../src/read/reader.ts";
 import { SYSTEM_CLOCK } from "../../../src/base/clock.ts";
 import { sharedPostgres, startPostgres } from "../../support/postgres.ts";
-import { BEFORE_ALL, OUTBOX, readPhase, sessionTest, TideSession } from "../../support/tide_session.ts";
+import {
+  BEFORE_ALL,
+  NEWEST,
+  OUTBOX,
+  readPhase,
+  sessionTest,
+  TideSession,
+} from "../../support/tide_session.ts";
 import { waitUntil } from "../../support/wait.ts";
 
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -126,7 +133,7 @@ sessionTest("PostgresPageSource counts keys, headers and previous rows as bytes 
   const { source } = await tide.openOutbox();
   const pages = await readPhase(source, await windowUntilNow(source), "run", { rows: 100, bytes: 5_000 });
   assert.deepEqual(pages.map(({ count }) => count), [3, 3, 3, 1]);
-});
+}, { versions: NEWEST });
 
 sessionTest("PostgresPageSource reads late messages of open transactions as stragglers", async (tide) => {
   const open = tide.database.connect();
@@ -211,7 +218,7 @@ sessionTest("publishers notify only while a relay has asked them to", async (tid
   await tide.database.sql`SELECT setval('tide.wait_1', 1)`;
   await tide.publish({ payload: 3 });
   assert.equal(await fence(), 0, "not asked any more");
-}, { wakeup: "notify" });
+}, { wakeup: "notify", versions: NEWEST });
 
 sessionTest("PostgresPageSource asks again after half of the time that it asked for", async (tide) => {
   const { source } = await tide.openOutbox();
@@ -219,7 +226,7 @@ sessionTest("PostgresPageSource asks again after half of the time that it asked 
   assert.equal(await source.askForWakeup(), false);
   await SYSTEM_CLOCK.sleep(LIMITS.wakeupMs / 2);
   assert.equal(await source.askForWakeup(), true);
-}, { wakeup: "notify" });
+}, { wakeup: "notify", versions: NEWEST });
 
 Deno.test("PostgresPageSource is woken with wakeup auto where nothing can be prepared, and loses what a crash took", async () => {
   await using server = await startPostgres({ version: 18, settings: { max_prepared_transactions: "0" } });
@@ -304,13 +311,14 @@ sessionTest(
     );
     await offsets.save({ window, phase: "run", lastId: 1 });
   },
+  { versions: NEWEST },
 );
 
 sessionTest("PostgresPageSource fails while no connection can be had", async (tide) => {
   const { source } = await tide.openOutbox();
   await tide.db.close();
   await assert.rejects(() => source.mark(), SourceError);
-});
+}, { versions: NEWEST });
 
 sessionTest("a reader over it is woken by a publisher, and gives each message once", async (tide) => {
   const { source, start } = await tide.openOutbox();

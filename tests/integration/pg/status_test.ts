@@ -8,7 +8,14 @@ import { connect } from "../../../src/pg/database.ts";
 import { type PipelineStatus, readStatus } from "../../../src/pg/status.ts";
 import type { Position } from "../../../src/record/position.ts";
 import type { PipelineReport } from "../../../src/run/mod.ts";
-import { BEFORE_ALL, OUTBOX, PIPELINE, sessionTest, type TideSession } from "../../support/tide_session.ts";
+import {
+  BEFORE_ALL,
+  NEWEST,
+  OUTBOX,
+  PIPELINE,
+  sessionTest,
+  type TideSession,
+} from "../../support/tide_session.ts";
 
 async function statusOf(tide: TideSession): Promise<PipelineStatus> {
   const [status] = await readStatus(tide.db);
@@ -39,14 +46,14 @@ sessionTest("readStatus() says which pipeline, and that a disabled one is paused
   assert.deepEqual(await readStatus(tide.db), [expected]);
   await tide.database.sql`SELECT tide.relay_delete(${PIPELINE})`;
   assert.deepEqual(await readStatus(tide.db), []);
-});
+}, { versions: NEWEST });
 
 sessionTest("readStatus() says that no relay works on an enabled pipeline, with what to do", async (tide) => {
   await enable(tide);
   const { state, last_error } = await statusOf(tide);
   assert.deepEqual([state, last_error?.code, last_error?.since], ["stopped", "NO_RELAY", null]);
   assert.match(last_error!.advice!, /pg-tide --postgres-url/);
-});
+}, { versions: NEWEST });
 
 sessionTest("readStatus() takes a relay's word for as long as it holds the lease", async (tide) => {
   await enable(tide);
@@ -76,7 +83,7 @@ sessionTest("readStatus() takes a relay's word for as long as it holds the lease
     "stopped",
     "NO_RELAY",
   ]);
-});
+}, { versions: NEWEST });
 
 sessionTest(
   "readStatus() counts the messages that are committed and not behind the position",
@@ -132,7 +139,7 @@ sessionTest("readStatus() does not count what a position has passed without deli
   // Filtered messages, say.
   await offsets.save({ window: { number: 1, lower: BEFORE_ALL, upper }, phase: "run", lastId: 3 });
   assert.equal((await statusOf(tide)).lag_messages, 1);
-});
+}, { versions: NEWEST });
 
 sessionTest("readStatus() tells how old the oldest message is that is not delivered", async (tide) => {
   await tide.publish({ payload: 1 }, { payload: 2 });
@@ -147,7 +154,7 @@ sessionTest("readStatus() tells how old the oldest message is that is not delive
   assert.ok(isNear(await seconds(), 3_600), String(await seconds()));
   await offsets.save({ window, phase: "run", lastId: 2 });
   assert.equal(await seconds(), 0);
-});
+}, { versions: NEWEST });
 
 sessionTest("readStatus() shows no lag of a group that will start at the latest message", async (tide) => {
   await tide.publish({ payload: 1 });
@@ -155,7 +162,7 @@ sessionTest("readStatus() shows no lag of a group that will start at the latest 
   await tide.openOutbox();
   await tide.publish({ payload: 2 });
   assert.equal((await statusOf(tide)).lag_messages, 1);
-}, { config: { start: "latest" } });
+}, { config: { start: "latest" }, versions: NEWEST });
 
 sessionTest("readStatus() works with a relay's rights", async (tide) => {
   const role = await tide.database.createRole();
@@ -176,4 +183,4 @@ sessionTest("readStatus() says that the server does not answer", async (tide) =>
     assert.deepEqual([error.code, error.exitCode], ["STATUS_UNREADABLE", EXIT.unreachable]);
     return true;
   });
-});
+}, { versions: NEWEST });

@@ -37,12 +37,16 @@ for (const [second, code] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
     await using database = await tideDatabase(await SERVER());
     await addPipeline(database, "a");
     await using relay = await startRelay(database.url);
-    // Its save waits for the lease's row, and the drain for its save.
+    const prints = async (n: number) => {
+      await database.sql`SELECT tide.outbox_publish('a', jsonb_build_object('n', ${n}::integer), 'k')`;
+      await waitUntil(async () => (await printedBy(relay, "a")).length === n, { what: `message ${n}` });
+    };
+    await prints(1);
+    // The next save waits for the lease's row, and the drain for the save.
     const holder = database.connect();
     await holder`BEGIN`;
     await holder`SELECT FROM tide.lease FOR UPDATE`;
-    await database.sql`SELECT tide.outbox_publish('a', '{"n": 1}', 'k')`;
-    await waitUntil(async () => (await printedBy(relay, "a")).length > 0, { what: "the message" });
+    await prints(2);
     await relay.signal("SIGTERM");
     await waitUntil(async () => (await relay.log()).includes("Stopping"), { what: "the drain to begin" });
     await new Promise((resolve) => setTimeout(resolve, 300));
