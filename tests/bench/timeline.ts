@@ -10,7 +10,7 @@
  */
 
 import type { Admin } from "kafkajs";
-import { quietClient } from "../support/kafka_admin.ts";
+import { createTopic, quietClient } from "../support/kafka_admin.ts";
 import { waitUntil } from "../support/wait.ts";
 
 /** Partitions of every topic of the benchmark. */
@@ -40,12 +40,10 @@ export class TimedTopic implements AsyncDisposable {
 
   /** Create a topic of its own name. */
   static async create(brokers: string, title: string): Promise<TimedTopic> {
+    const topic = `pg-tide-bench-${title}-${crypto.randomUUID().slice(0, 8)}`;
+    await createTopic(brokers, topic, PARTITIONS, { "message.timestamp.type": "LogAppendTime" });
     const admin = quietClient(brokers).admin();
     await admin.connect();
-    const topic = `pg-tide-bench-${title}-${crypto.randomUUID().slice(0, 8)}`;
-    const configEntries = [{ name: "message.timestamp.type", value: "LogAppendTime" }];
-    const topics = [{ topic, numPartitions: PARTITIONS, replicationFactor: 1, configEntries }];
-    await admin.createTopics({ topics, waitForLeaders: true });
     return new TimedTopic(topic, admin);
   }
 
