@@ -140,7 +140,7 @@ export class Pipeline {
       try {
         await this.#attempt(term, interrupt);
       } catch (error) {
-        if (error instanceof FencedError) keeper.lose();
+        if (error instanceof FencedError) this.#lose(keeper);
         else await this.#pauseAfter(error, reporter, interrupt);
       }
     }
@@ -181,15 +181,17 @@ export class Pipeline {
     const cause = await Promise.race([ended, aborted(interrupt).then(() => null)]);
     if (session.counts.delivered > 0 || clock.monotonic() - startedMs >= REOPEN.maxMs) this.#troubles = 0;
     if (cause !== null) throw cause.error;
-    if (keeper.lost.aborted) {
-      log.warn("Lease lost: another relay may go on from the saved position");
-      return;
-    }
+    if (keeper.lost.aborted) return this.#lose(keeper);
     const drained = await session.drain(drainMs);
     if (session.failure !== null) throw session.failure.error;
     if (!drained) {
       log.warn("Stopped before everything read was delivered; it is delivered by the next session");
     }
+  }
+
+  #lose(keeper: LeaseKeeper): void {
+    keeper.lose();
+    this.#options.log.warn("Lease lost: another relay may go on from the saved position");
   }
 
   /** Open sink and format; waits out their faults. `null` when interrupted. */

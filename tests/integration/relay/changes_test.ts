@@ -14,11 +14,18 @@ import {
   statusOf,
 } from "../../support/printing_relays.ts";
 import type { RelayProcess } from "../../support/relay_process.ts";
-import { tideDatabase } from "../../support/tide_database.ts";
+import { type TideDatabase, tideDatabase } from "../../support/tide_database.ts";
 import { waitUntil } from "../../support/wait.ts";
 
 /** A change takes effect within a second; the machine may be busy. */
 const SOON_MS = 15_000;
+
+/** The database for a role that has a relay's rights and no others. */
+async function relayUrl(database: TideDatabase): Promise<string> {
+  const role = await database.createRole();
+  await database.sql`SELECT tide.grant_relay(${role.name})`;
+  return role.url;
+}
 
 /** Wait until a relay prints something new under a topic. */
 async function printsMore(relay: RelayProcess, topic: string): Promise<void> {
@@ -44,7 +51,8 @@ Deno.test("pipelines are enabled, disabled, changed, created and deleted under l
   await using database = await tideDatabase(await sharedPostgres(18));
   for (const name of ["a", "b"]) await addPipeline(database, name);
   await database.sql`SELECT tide.relay_disable('b')`;
-  await using relay = await startRelay(database.url);
+  const url = await relayUrl(database);
+  await using relay = await startRelay(url, ["--log-level", "debug"]);
   await using a = await Publishers.start(database, "a", 2);
   await using b = await Publishers.start(database, "b", 2);
   await printsMore(relay, "a");
@@ -80,15 +88,18 @@ Deno.test("pipelines are enabled, disabled, changed, created and deleted under l
   assert.equal(await allPrinted(database, "b", [relay]), 0);
 
   const states = await waitUntil(async () => {
-    const pipelines = await statusOf(database.url);
+    const pipelines = await statusOf(url);
     return [...pipelines.values()].every(({ state }) => state === "idle") && pipelines;
   }, { what: "all pipelines to be idle" });
   assert.deepEqual([...states.keys()], ["a", "b"]);
 
   assert.equal(await relay.stop(), 0);
   assert.match(await relay.log(), /Stopping: finishing what is in flight signal=SIGTERM/);
+  const failures = (await relay.log()).split("\n").filter((line) => / (WARN|ERROR) |Cannot /.test(line));
+  // Its rights are enough for everything; and one pipeline was taken away from under it.
+  assert.deepEqual(failures.filter((line) => !/Lease lost: .*pipeline=c$/.test(line)), []);
   // All of it was saved: the next relay prints nothing of it again.
-  await using next = await startRelay(database.url);
+  await using next = await startRelay(url);
   await database.sql`SELECT tide.outbox_publish('a', '{"n": 1000000}', 'last')`;
   await waitUntil(async () => (await printedBy(next, "changed")).length > 0, { what: "the last message" });
   assert.equal((await printedBy(next, "changed")).length, 1);
@@ -115,7 +126,7 @@ Deno.test("a pipeline with a broken configuration is blocked with advice, the ot
       JSON.stringify(change)
     }::text)::jsonb WHERE name = ${name}`;
   }
-  await using relay = await startRelay(database.url);
+  await using relay = await startRelay(await relayUrl(database));
   for (const name of ["good", ...Object.keys(BROKEN)]) {
     await database.sql`SELECT tide.outbox_publish(${name}, '{"n": 1}', 'k')`;
   }
@@ -138,4 +149,7 @@ Deno.test("a pipeline with a broken configuration is blocked with advice, the ot
     await allPrinted(database, name, [relay]);
   }
   assert.equal(await relay.stop(), 0);
+  // Each was told of once, however often it was tried.
+  const told = (await relay.log()).split("\n").filter((line) => line.includes(" Blocked pipeline="));
+  assert.equal(told.length, Object.keys(BROKEN).length);
 });
