@@ -32,6 +32,7 @@ export class AnswerBuilder {
   readonly #rejected: Rejection[] = [];
   readonly #failed: Failure[] = [];
   #open: number;
+  #first = 0;
 
   /**
    * Begin an answer.
@@ -46,6 +47,12 @@ export class AnswerBuilder {
   /** Records without an outcome so far. */
   get open(): number {
     return this.#open;
+  }
+
+  /** How many records are delivered before the first one that is not: what a sink may tell as its progress. */
+  get deliveredFirst(): number {
+    while (this.#done[this.#first] === 1) this.#first++;
+    return this.#first;
   }
 
   /** Record `index` was delivered. */

@@ -14,6 +14,13 @@ import type {
   RecordPage,
 } from "./contract.ts";
 
+/**
+ * Tells the kernel, before a page has its answer, that its first `count` records are delivered. What is told is saved within
+ * milliseconds, so that a crash repeats less. Needs not be called; may be called often, as only the newest count is sent every
+ * few milliseconds. The answer says it all again, and must not say otherwise.
+ */
+export type Progress = (count: number) => void;
+
 /** An opened sink. */
 export interface OpenSink {
   /** How the kernel may use it. */
@@ -27,7 +34,7 @@ export interface OpenSink {
    *
    * A thrown error is taken as an outage (`unavailable`, code `PLUGIN_ERROR`).
    */
-  deliver(page: RecordPage, generation: number): Promise<Answer>;
+  deliver(page: RecordPage, generation: number, progress: Progress): Promise<Answer>;
   /** Take new secrets or certificates while running. Without it the kernel restarts the Worker. */
   reconfigure?(config: PluginConfig): Promise<void>;
   /** Give up all connections. Called once, when no page is in flight. */

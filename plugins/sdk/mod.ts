@@ -39,6 +39,6 @@ export {
   type TopicRule,
 } from "./contract.ts";
 export { defineFormat, defineSink, FaultError } from "./define.ts";
-export type { FormatDefinition, OpenFormat, OpenSink, SinkDefinition } from "./definition.ts";
+export type { FormatDefinition, OpenFormat, OpenSink, Progress, SinkDefinition } from "./definition.ts";
 export type { FieldCondition, FieldRule, FieldSpec, FieldType, Json } from "./field.ts";
 export { decodeHeaders, encodeHeaders, type Header, varintLength, writeVarint } from "./headers.ts";

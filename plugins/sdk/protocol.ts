@@ -3,7 +3,8 @@
  * `serveFormat` speak them.
  *
  * The Worker speaks first, with `hello`. Every request carries a number and gets exactly one reply with the same
- * number; requests are handled concurrently but `deliver` and `encode` are started in the order they were sent.
+ * number; requests are handled concurrently but `deliver` and `encode` are started in the order they were sent. A `deliver` may get
+ * any number of `progress` before its `answer`: how many of its first records are delivered, never falling.
  *
  * (The Worker of an external plugin is told by a `load` what to run before that, and says `failed` when it cannot, or when
  * the plugin ends: that is between the kernel and the Worker's own first module.)
@@ -38,6 +39,7 @@ export type PluginMessage =
   | { readonly t: "discovered"; readonly n: number; readonly hosts: readonly string[] }
   | { readonly t: "opened"; readonly n: number; readonly opened: Opened }
   | { readonly t: "reconfigured"; readonly n: number }
+  | { readonly t: "progress"; readonly n: number; readonly delivered: number }
   | { readonly t: "answer"; readonly n: number; readonly answer: Answer }
   | { readonly t: "encoded"; readonly n: number; readonly encoded: EncodedPage }
   | { readonly t: "fault"; readonly n: number; readonly fault: Fault }

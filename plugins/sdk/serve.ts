@@ -6,7 +6,8 @@
 
 import { faulted, unavailable } from "./answer.ts";
 import type { Answer, EncodedPage, Fault, PluginDescription, RecordPage } from "./contract.ts";
-import type { FormatDefinition, OpenFormat, OpenSink, SinkDefinition } from "./definition.ts";
+import type { FormatDefinition, OpenFormat, OpenSink, Progress, SinkDefinition } from "./definition.ts";
+import { ProgressPost } from "./progress_post.ts";
 import type { HostMessage, PluginMessage } from "./protocol.ts";
 import { transferables } from "./transfer.ts";
 
@@ -24,7 +25,7 @@ interface Port {
 /** Serve `served` in this Worker; used through `defineSink` and `defineFormat`. */
 export function serve(description: PluginDescription, served: Served): void {
   const port = globalThis as unknown as Port;
-  const server = new Server(served);
+  const server = new Server(served, new ProgressPost((message) => port.postMessage(message)));
   port.onmessage = async ({ data }) => {
     const reply = await server.handle(data);
     // What cannot cross the border, such as a function in an answer, ends the Worker: the kernel then knows that nothing more
@@ -36,13 +37,15 @@ export function serve(description: PluginDescription, served: Served): void {
 
 class Server {
   readonly #served: Served;
+  readonly #progress: ProgressPost;
   #sink: OpenSink | undefined;
   #format: OpenFormat | undefined;
   /** The newest generation that ended, and why: later pages of it are refused. */
   #ended: { readonly generation: number; readonly fault: Fault } | undefined;
 
-  constructor(served: Served) {
+  constructor(served: Served, progress: ProgressPost) {
     this.#served = served;
+    this.#progress = progress;
   }
 
   async handle(message: HostMessage): Promise<PluginMessage> {
@@ -75,7 +78,7 @@ class Server {
         await this.#sink.reconfigure(message.config);
         return { t: "reconfigured", n };
       case "deliver":
-        return { t: "answer", n, answer: await this.#deliver(message.page, message.generation) };
+        return { t: "answer", n, answer: await this.#deliver(n, message.page, message.generation) };
       case "encode":
         return { t: "encoded", n, encoded: await this.#encode(message.page) };
       case "close":
@@ -93,10 +96,11 @@ class Server {
     return this.#sink.opened ?? {};
   }
 
-  async #deliver(page: RecordPage, generation: number): Promise<Answer> {
+  async #deliver(n: number, page: RecordPage, generation: number): Promise<Answer> {
     if (this.#sink === undefined) throw new TypeError("Cannot deliver: the sink is not open");
     if (this.#ended !== undefined && generation <= this.#ended.generation) return faulted(this.#ended.fault);
-    const answer = await answerOf(this.#sink, page, generation);
+    const answer = await answerOf(this.#sink, page, generation, (count) => this.#progress.tell(n, count));
+    this.#progress.end(n);
     if (answer.fault !== undefined || answer.failed.length > 0) this.#end(generation, answer);
     return answer;
   }
@@ -115,9 +119,14 @@ class Server {
 }
 
 /** The sink's answer; what it throws, at once or later, is a fault of the whole page. */
-async function answerOf(sink: OpenSink, page: RecordPage, generation: number): Promise<Answer> {
+async function answerOf(
+  sink: OpenSink,
+  page: RecordPage,
+  generation: number,
+  progress: Progress,
+): Promise<Answer> {
   try {
-    const answer = await sink.deliver(page, generation);
+    const answer = await sink.deliver(page, generation, progress);
     if (!Array.isArray(answer?.failed)) throw new TypeError("deliver() did not give an answer");
     return answer;
   } catch (error) {

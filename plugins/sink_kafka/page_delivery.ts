@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Answer, AnswerBuilder, type Fault, type RecordPage } from "@pg-tide/sdk";
+import { type Answer, AnswerBuilder, type Fault, type Progress, type RecordPage } from "@pg-tide/sdk";
 
 /** A page that was handed to the sink and not answered yet. */
 export class PageDelivery {
@@ -16,9 +16,11 @@ export class PageDelivery {
   /** How many batches with records of this page are with a broker. While there are any the page cannot be given up. */
   inFlight = 0;
   readonly #builder: AnswerBuilder;
+  readonly #progress: Progress;
   readonly #resolve: (answer: Answer) => void;
 
-  constructor(page: RecordPage, sinceMs: number) {
+  constructor(page: RecordPage, sinceMs: number, progress: Progress = () => {}) {
+    this.#progress = progress;
     this.page = page;
     this.sinceMs = sinceMs;
     this.#builder = new AnswerBuilder(page.count);
@@ -37,6 +39,11 @@ export class PageDelivery {
   deliver(index: number): void {
     this.#builder.deliver(index);
     if (this.#builder.open === 0) this.#finish();
+  }
+
+  /** Tell how many of the first records are delivered, unless the answer says it already. */
+  tellProgress(): void {
+    if (this.open) this.#progress(this.#builder.deliveredFirst);
   }
 
   /** Record `index` can never be delivered. */

@@ -15,6 +15,7 @@ import {
   type Opened,
   type OpenSink,
   type PluginConfig,
+  type Progress,
   type RecordPage,
   unavailable,
 } from "@pg-tide/sdk";
@@ -138,8 +139,8 @@ export class KafkaSink implements OpenSink {
   }
 
   /** See {@link OpenSink.deliver}. */
-  deliver(page: RecordPage, generation: number): Promise<Answer> {
-    const delivery = new PageDelivery(page, this.#clock.monotonicMs());
+  deliver(page: RecordPage, generation: number, progress?: Progress): Promise<Answer> {
+    const delivery = new PageDelivery(page, this.#clock.monotonicMs(), progress);
     if (generation > this.#generation) {
       this.#generation = generation;
       this.#ended = undefined;

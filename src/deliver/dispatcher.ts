@@ -128,9 +128,26 @@ export class Dispatcher {
   #ship(shipment: Shipment): void {
     shipment.generation = this.#generation;
     this.#inFlight++;
-    this.#options.sink.deliver(shipment.give(), this.#generation)
+    this.#options.sink.deliver(
+      shipment.give(),
+      this.#generation,
+      (count) => this.#progressed(shipment, count),
+    )
       .then((answer) => this.#answered(shipment, answer))
       .catch((error) => this.#options.onFailure(error));
+  }
+
+  /** Some of a shipment's records are delivered, before its answer: they need not come again after a crash. */
+  #progressed(shipment: Shipment, count: number): void {
+    if (this.#closed.signal.aborted) return;
+    try {
+      const delivered = shipment.progress(count);
+      if (delivered === 0) return;
+      this.#recoveries = 0;
+      this.#options.onSettled(delivered);
+    } catch (error) {
+      this.#options.onFailure(error);
+    }
   }
 
   #answered(shipment: Shipment, answer: Answer): void {

@@ -21,8 +21,10 @@ export interface Sink {
   readonly pagesInFlight: number;
   /**
    * Deliver a page, whose buffers the sink takes. Never rejects: a sink that died answers with a fault.
+   *
+   * @param onProgress told, before the answer, how many of the first records are delivered; the number never falls
    */
-  deliver(page: RecordPage, generation: number): Promise<Answer>;
+  deliver(page: RecordPage, generation: number, onProgress?: (count: number) => void): Promise<Answer>;
   /**
    * Make the sink usable again after a fault; called when nothing is in flight.
    *

@@ -36,6 +36,8 @@ export class Shipment {
   #open: number;
   /** The records given in the present attempt, or `null` for all. */
   #given: Uint32Array | null = null;
+  /** Of the records given, how many of the first were delivered before the answer. */
+  #progress = 0;
   #attempts: Map<number, number> | null = null;
   /** The generation in which the page was given last, or -1. */
   generation = -1;
@@ -65,6 +67,7 @@ export class Shipment {
   /** The records without an outcome, as a copy that the sink may take. */
   give(): RecordPage {
     const { records } = this.parts;
+    this.#progress = 0;
     if (this.#open === records.count) {
       this.#given = null;
       return copyRecords(records);
@@ -76,6 +79,13 @@ export class Shipment {
     return pickRecords(records, given);
   }
 
+  /** The first `count` of the records given are delivered. Returns how many of them that was not known of. */
+  progress(count: number): number {
+    const known = this.#progress;
+    for (; this.#progress < count; this.#progress++) this.#deliver(this.#progress);
+    return this.#progress - known;
+  }
+
   /**
    * Take the sink's answer to what was given.
    *
@@ -84,16 +94,18 @@ export class Shipment {
    */
   take(answer: Answer, attemptsMax: number): Refused[] {
     for (let i = 0; i + 1 < answer.delivered.length; i += 2) {
-      for (let at = answer.delivered[i]!; at < answer.delivered[i + 1]!; at++) {
-        const record = this.#finish(at);
-        this.parts.progress.settle(this.rowOf(record));
-      }
+      const first = Math.max(answer.delivered[i]!, this.#progress);
+      for (let at = first; at < answer.delivered[i + 1]!; at++) this.#deliver(at);
     }
     const refused = answer.rejected.map((one) => this.#refuse(one));
     for (const one of answer.failed) {
       if (this.#countAttempt(one) >= attemptsMax) refused.push(this.#refuse(one));
     }
     return refused;
+  }
+
+  #deliver(index: number): void {
+    this.parts.progress.settle(this.rowOf(this.#finish(index)));
   }
 
   #refuse({ index, code, reason }: Rejection): Refused {

@@ -18,7 +18,7 @@ import {
   readText,
 } from "./guard_value.ts";
 
-export { readAnswer, readFault, readHosts, readOpened } from "./guard_answer.ts";
+export { readAnswer, readFault, readHosts, readOpened, readProgress } from "./guard_answer.ts";
 export { readDescription } from "./guard_description.ts";
 export { readEncoded, type SentMessages } from "./guard_page.ts";
 export { cleanText, GuardError } from "./guard_value.ts";
@@ -43,6 +43,7 @@ export type Envelope =
   | { readonly t: "hello"; readonly description: unknown }
   | { readonly t: "failed"; readonly text: string }
   | { readonly t: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly text: string }
+  | { readonly t: "progress"; readonly n: number; readonly delivered: unknown }
   | { readonly t: "reply"; readonly name: ReplyName; readonly n: number; readonly content: Members };
 
 /**
@@ -52,7 +53,7 @@ export type Envelope =
  */
 export function readEnvelope(data: unknown): Envelope {
   const content = readObject(data, "message");
-  const t = readOneOf(member(content, "t"), "message.t", ["hello", "failed", "log", ...REPLIES]);
+  const t = readOneOf(member(content, "t"), "message.t", ["hello", "failed", "log", "progress", ...REPLIES]);
   switch (t) {
     case "hello":
       return { t, description: member(content, "description") };
@@ -64,9 +65,16 @@ export function readEnvelope(data: unknown): Envelope {
       const level = readOneOf(member(content, "level"), "log.level", ["debug", "info", "warn", "error"]);
       return { t, level, text: readText(member(content, "text"), "log.text") };
     }
+    case "progress":
+      return { t, n: readNumberOf(content), delivered: member(content, "delivered") };
     default: {
-      const n = readInteger(member(content, "n"), "message.n", 0, Number.MAX_SAFE_INTEGER);
+      const n = readNumberOf(content);
       return { t: "reply", name: t, n, content };
     }
   }
+}
+
+/** The number of the request that a message belongs to. */
+function readNumberOf(content: Members): number {
+  return readInteger(member(content, "n"), "message.n", 0, Number.MAX_SAFE_INTEGER);
 }

@@ -32,9 +32,10 @@ const RETRY_AFTER_MAX_MS = 86_400_000;
  * or there is a fault.
  *
  * @param count records of the page
+ * @param progress how many of the first were told to be delivered: they are in the answer, too
  * @throws {GuardError} when it is anything else
  */
-export function readAnswer(value: unknown, count: number): Answer {
+export function readAnswer(value: unknown, count: number, progress = 0): Answer {
   const members = readObject(value, "answer");
   const delivered = readArray(member(members, "delivered"), "answer.delivered", "Uint32Array");
   const rejected = readList(
@@ -51,6 +52,8 @@ export function readAnswer(value: unknown, count: number): Answer {
   );
   const outcomes = new Uint8Array(count);
   let open = count - markRanges(delivered, outcomes);
+  const missing = outcomes.subarray(0, progress).indexOf(0);
+  if (missing >= 0) refuse("answer.delivered", `what was told before: record ${missing} was delivered`);
   for (const { index } of [...rejected, ...failed]) {
     if (outcomes[index] !== 0) refuse("answer", `one outcome for each record: ${index} has two`);
     outcomes[index] = 1;
@@ -61,6 +64,16 @@ export function readAnswer(value: unknown, count: number): Answer {
     refuse("answer", `whole: ${open} of ${count} records have no outcome`);
   }
   return { delivered, rejected, failed, ...fault };
+}
+
+/**
+ * Read how many of a page's first records are delivered.
+ *
+ * @param before what was told last
+ * @param count records of the page
+ */
+export function readProgress(value: unknown, before: number, count: number): number {
+  return readInteger(value, "progress.delivered", before, count);
 }
 
 /** Mark the records of the ranges; returns how many they are. */

@@ -7,7 +7,7 @@
 import { type Answer, type Fault, faulted, type PluginConfig, type RecordPage } from "@pg-tide/sdk";
 import { transferables } from "../../plugins/sdk/transfer.ts";
 import { LIMITS } from "../base/limits.ts";
-import { readAnswer } from "./guard.ts";
+import { readAnswer, readProgress } from "./guard.ts";
 import { HOST_LIMITS } from "./limits.ts";
 import { PluginSession, type PluginSessionOptions } from "./plugin_session.ts";
 
@@ -45,13 +45,24 @@ export class SinkHost {
   /**
    * Deliver a page, whose buffers go to the sink: the caller keeps a copy. Never rejects; a sink that died answers with a
    * fault.
+   *
+   * @param onProgress told, before the answer, how many of the first records are delivered
    */
-  async deliver(page: RecordPage, generation: number): Promise<Answer> {
+  async deliver(
+    page: RecordPage,
+    generation: number,
+    onProgress: (count: number) => void = () => {},
+  ): Promise<Answer> {
     const { count } = page;
+    let progress = 0;
     const expectation = {
       reply: "answer",
       timeoutMs: this.#session.opened.answerWithinMs ?? HOST_LIMITS.answerMs,
-      read: ({ answer }: Readonly<Record<string, unknown>>) => readAnswer(answer, count),
+      onProgress: (delivered: unknown) => {
+        progress = readProgress(delivered, progress, count);
+        onProgress(progress);
+      },
+      read: ({ answer }: Readonly<Record<string, unknown>>) => readAnswer(answer, count, progress),
     } as const;
     const reply = await this.#session.request(
       { t: "deliver", generation, page },

@@ -58,6 +58,8 @@ export interface Expectation<T> {
   readonly timeoutMs: number;
   /** Reads the reply's content. @throws {GuardError} */
   readonly read: (content: Members) => T;
+  /** Reads what is told before the reply; without it nothing may be. @throws {GuardError} */
+  readonly onProgress?: (delivered: unknown) => void;
 }
 
 /** The reply to a request: what was asked for, or why the plugin cannot. */
@@ -66,6 +68,7 @@ export type Reply<T> = { readonly value: T } | { readonly fault: Fault };
 interface Pending {
   readonly reply: ReplyName;
   readonly read: (content: Members) => unknown;
+  readonly onProgress?: (delivered: unknown) => void;
   readonly resolve: (reply: Reply<unknown>) => void;
   readonly reject: (error: PluginCrashed) => void;
   readonly expiry: AbortController;
@@ -192,9 +195,19 @@ export class WorkerHost {
           this.#end("PLUGIN_PROTOCOL", `logged more than ${HOST_LIMITS.logFlood} lines within a second`);
         }
         return;
+      case "progress":
+        return this.#advance(envelope);
       case "reply":
         return this.#settle(envelope);
     }
+  }
+
+  #advance({ n, delivered }: Extract<Envelope, { t: "progress" }>): void {
+    const onProgress = this.#pending.get(n)?.onProgress;
+    if (onProgress === undefined) {
+      return this.#end("PLUGIN_PROTOCOL", `sent "progress" for request ${n}, which nobody waits for`);
+    }
+    onProgress(delivered);
   }
 
   #greet(raw: unknown): void {

@@ -68,11 +68,11 @@ export function sinkSource(name: string, open: string, description = "fields: []
 sdk.defineSink({ name: ${JSON.stringify(name)}, summary: "", ${description}, ${open} });`;
 }
 
-/** The source of a sink whose pages get this body, with \`page\` and \`generation\` at hand. */
+/** The source of a sink whose pages get this body, with \`page\`, \`generation\` and \`progress\` at hand. */
 export function delivering(name: string, body: string): string {
   return sinkSource(
     name,
-    `open: async () => ({ deliver: async (page, generation) => { ${body} }, close: async () => {} })`,
+    `open: async () => ({ deliver: async (page, generation, progress) => { ${body} }, close: async () => {} })`,
   );
 }
 

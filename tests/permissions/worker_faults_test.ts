@@ -38,6 +38,23 @@ const BAD_DELIVERIES: Readonly<Record<string, readonly [body: string, reason: Re
     "return { ...sdk.delivered(3), delivered: new Uint32Array(new SharedArrayBuffer(8)) };",
     /PLUGIN_PROTOCOL: .*answer\.delivered|PLUGIN_FAILED/,
   ],
+  tells_too_much: [
+    `progress(page.count + 1); await new Promise(() => {});`,
+    /PLUGIN_PROTOCOL: .*progress\.delivered/,
+  ],
+  tells_less_than_before: [
+    `for (const delivered of [2, 1]) postMessage({ t: "progress", n: 3, delivered }); await new Promise(() => {});`,
+    /PLUGIN_PROTOCOL: .*progress\.delivered/,
+  ],
+  tells_of_nothing: [
+    `postMessage({ t: "progress", n: 99, delivered: 1 }); await new Promise(() => {});`,
+    /PLUGIN_PROTOCOL: .*sent "progress" for request 99/,
+  ],
+  answers_otherwise: [
+    `postMessage({ t: "progress", n: 3, delivered: 2 });
+     return { ...sdk.delivered(1), fault: sdk.unavailable("X", "x") };`,
+    /PLUGIN_PROTOCOL: .*what was told before: record 1 was delivered/,
+  ],
   answers_twice: [
     `for (const n of [1, 2, 3, 4]) postMessage({ t: "answer", n, answer: sdk.delivered(page.count) });
      await new Promise(() => {});`,
@@ -213,4 +230,15 @@ Deno.test("FormatHost.encode() refuses inconsistent pages, and starts the format
       await opened.format.close();
     });
   }
+});
+
+Deno.test("SinkHost.deliver() passes on how far a page has come, also when the plugin then dies", async () => {
+  const body = "progress(1); progress(2); await new Promise((r) => setTimeout(r, 50)); process.exit(0);";
+  const sink = await openedSink("falling", delivering("falling", body), { clock: FAST_CLOCK });
+  const told: number[] = [];
+  const answer = await sink.deliver(records(3), 1, (count) => told.push(count));
+  assert.deepEqual(told, [2], "the newest count only");
+  assert.equal(answer.delivered.length, 0);
+  assert.match(reasonOf(answer), /PLUGIN_FAILED/);
+  await sink.close();
 });

@@ -184,8 +184,8 @@ function freshGenerations(sink: FakeSink) {
   const base = generationBase += 1_000_000;
   return {
     pagesInFlight: sink.pagesInFlight,
-    deliver: (page: Parameters<FakeSink["deliver"]>[0], generation: number) =>
-      sink.deliver(page, base + generation),
+    deliver: (...[page, generation, onProgress]: Parameters<FakeSink["deliver"]>) =>
+      sink.deliver(page, base + generation, onProgress),
     recover: sink.recover.bind(sink),
   };
 }

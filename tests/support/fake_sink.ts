@@ -47,8 +47,8 @@ export class FakeSink implements Sink {
     this.#poison = new Set(poison);
   }
 
-  deliver(page: RecordPage, generation: number): Promise<Answer> {
-    const answer = this.#line.then(() => this.#deliver(page, generation));
+  deliver(page: RecordPage, generation: number, onProgress = (_count: number) => {}): Promise<Answer> {
+    const answer = this.#line.then(() => this.#deliver(page, generation, onProgress));
     this.#line = answer;
     return answer;
   }
@@ -58,7 +58,11 @@ export class FakeSink implements Sink {
     return Promise.resolve(this.#chance(this.#faults.recovery) ? fault : null);
   }
 
-  async #deliver(page: RecordPage, generation: number): Promise<Answer> {
+  async #deliver(
+    page: RecordPage,
+    generation: number,
+    onProgress: (count: number) => void,
+  ): Promise<Answer> {
     await this.#clock.sleep(1 + 4 * this.#clock.random());
     if (generation <= this.#ended) {
       return faulted(unavailable("ENDED", "an earlier page of the generation failed"));
@@ -78,6 +82,7 @@ export class FakeSink implements Sink {
       } else {
         this.received.push({ id: page.ids[i]!, key: textAt(page.key, i)! });
         answer.deliver(i);
+        if (this.#chance(0.1)) onProgress(answer.deliveredFirst);
       }
     }
     if (cut < page.count) return this.#end(generation, answer);

@@ -22,13 +22,18 @@ import { VirtualClock } from "../../support/virtual_clock.ts";
 /** A sink that a test answers for, page by page. */
 class ScriptedSink implements Sink {
   readonly pagesInFlight = 2;
-  readonly given: { ids: number[]; generation: number; answer: (answer: Answer) => void }[] = [];
+  readonly given: {
+    ids: number[];
+    generation: number;
+    answer: (answer: Answer) => void;
+    tell: (count: number) => void;
+  }[] = [];
   readonly recoveries: Fault[] = [];
   recovery: (fault: Fault) => Fault | null = () => null;
 
-  deliver(page: RecordPage, generation: number): Promise<Answer> {
+  deliver(page: RecordPage, generation: number, tell: (count: number) => void): Promise<Answer> {
     const { promise, resolve } = Promise.withResolvers<Answer>();
-    this.given.push({ ids: [...page.ids], generation, answer: resolve });
+    this.given.push({ ids: [...page.ids], generation, answer: resolve, tell });
     return promise;
   }
 
@@ -204,4 +209,37 @@ Deno.test("Dispatcher reports an answer that breaks the contract instead of trus
   await turn();
   assert.match(String(failures[0]), /a record gets one outcome/);
   dispatcher.close();
+});
+
+Deno.test("Dispatcher settles what a sink tells before its answer, once, and gives only the rest again", async () => {
+  const { clock, sink, failures, dispatcher } = setup();
+  const shipment = shipmentOf([1, 2, 3, 4]);
+  void dispatcher.offer(shipment);
+  await turn();
+  sink.given[0]!.tell(1);
+  sink.given[0]!.tell(3);
+  assert.deepEqual([shipment.open, shipment.parts.progress.frontier()?.lastId], [1, 3]);
+  sink.given[0]!.answer(faulted(unavailable("PLUGIN_FAILED", "the Worker died")));
+  await clock.run(clock.sleep(2_000));
+  assert.deepEqual(sink.given.map(({ ids }) => ids), [[1, 2, 3, 4], [4]]);
+  sink.given[1]!.tell(0);
+  sink.given[1]!.answer(delivered(1));
+  await turn();
+  assert.deepEqual([dispatcher.idle, failures], [true, []]);
+});
+
+Deno.test("Dispatcher takes an answer that repeats what was told before", async () => {
+  const { sink, letters, failures, dispatcher } = setup();
+  const shipment = shipmentOf([1, 2, 3]);
+  void dispatcher.offer(shipment);
+  await turn();
+  sink.given[0]!.tell(2);
+  const answer = new AnswerBuilder(3);
+  answer.deliver(0);
+  answer.deliver(1);
+  answer.reject(2, "POISON", "poison");
+  sink.given[0]!.answer(answer.build());
+  await turn();
+  assert.deepEqual([shipment.open, failures], [0, []]);
+  assert.deepEqual(letters.map(({ messageId }) => messageId), [3]);
 });

@@ -64,3 +64,14 @@ Deno.test("the short answers and faults are whole", () => {
     advice: "Do.",
   });
 });
+
+Deno.test("AnswerBuilder tells how many of the first records are delivered", () => {
+  const builder = new AnswerBuilder(5);
+  builder.deliver(1);
+  assert.equal(builder.deliveredFirst, 0);
+  builder.deliver(0);
+  assert.equal(builder.deliveredFirst, 2);
+  builder.reject(2, "X", "x");
+  builder.deliver(3);
+  assert.equal(builder.deliveredFirst, 2, "a rejected record is not delivered");
+});
