@@ -7,6 +7,7 @@
 import type { Codec } from "./compression.ts";
 import type { PageDelivery } from "./page_delivery.ts";
 import { RecordBatchBuilder } from "./record_batch.ts";
+import type { Producer } from "./sequencer.ts";
 
 /** One record of a batch: where it came from. */
 export interface Member {
@@ -28,6 +29,8 @@ export class Batch {
   order = 0;
   /** The first sequence number given to it, or -1. A batch with one is sent again with the same. */
   sequence = -1;
+  /** The producer that gave it its numbers. */
+  producer: Producer | undefined;
   /** Rises from one batch of its partition to the next as they are sent for the first time; 0 before that. */
   ordinal = 0;
   /** Its bytes as they were sent, once sealed. */
@@ -93,6 +96,7 @@ export class Batch {
       const delivery = this.#pages[p]!;
       const end = this.#starts[p + 1] ?? this.#indexes.length;
       for (let i = this.#starts[p]!; i < end; i++) delivery.deliver(this.#indexes[i]!);
+      delivery.tellProgress();
     }
   }
 

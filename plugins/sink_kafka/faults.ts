@@ -121,10 +121,11 @@ function versionFault(told: Told, where: string): Fault | undefined {
 }
 
 /** The fault of a topic that does not exist. */
-export function missingTopic(topic: string, waitedMs: number): Fault {
+export function missingTopic(topic: string): Fault {
   return misconfigured(
     "UNKNOWN_TOPIC_OR_PARTITION",
-    `Topic does not exist: "${topic}" (waited ${Math.round(waitedMs / 1000)} s for it)`,
+    // Without how long it was waited for: the same trouble again is no news for the log.
+    `Topic does not exist: "${topic}"`,
     `Create the topic: kafka-topics --create --topic ${topic} --partitions 6 --replication-factor 3; ` +
       "or set auto.create.topics.enable=true on the cluster (not recommended for production). Without the right to " +
       "describe a topic it also seems not to exist",

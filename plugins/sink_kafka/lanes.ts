@@ -45,10 +45,11 @@ export class Lanes {
     // What one broker was sent must have come back before another one is sent anything.
     if (queue.inFlight.length === 0 && queue.node !== node) {
       this.#lanes.get(queue.node)?.active.delete(queue);
-      queue.sequence?.moved();
+      queue.sequence?.doubt();
       queue.node = node;
     }
     if (queue.node >= 0) {
+      if (queue.stalledBy === undefined) queue.unstall();
       this.#lane(queue.node).active.add(queue);
     } else {
       queue.stalledSinceMs ??= clock.monotonicMs();
@@ -95,6 +96,7 @@ export class Lanes {
         lane.opening = false;
         lane.opened = true;
         lane.failures = 0;
+        for (const queue of lane.active) queue.unstall();
         this.#pump(lane);
       },
       (error: unknown) => {

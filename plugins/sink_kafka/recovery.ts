@@ -57,6 +57,7 @@ export function recover(queue: PartitionQueue, context: RecoveryContext): Recove
   }
   queue.waiting = [...round.resend, ...queue.waiting];
   round.renumber();
+  if (round.refresh) queue.sequence?.doubt();
   return {
     ...(round.fault === undefined ? {} : { fault: round.fault }),
     refresh: round.refresh,
@@ -178,7 +179,11 @@ class Round {
     if (decision === "split" && members.length > 1) {
       this.#queue.batchBytesMax = Math.ceil(batch.recordBytes / 2);
     }
-    const faulty = new Map(errors.map(({ index, message }) => [index, message]));
+    const faulty = new Map(
+      errors.filter(({ index }) => members[index] !== undefined).map((
+        { index, message },
+      ) => [index, message]),
+    );
     if (members.length === 1) faulty.set(0, errors[0]?.message ?? result.errorMessage);
     const parts = faulty.size > 0
       ? [members.filter((_, i) => !faulty.has(i))]
@@ -186,12 +191,8 @@ class Round {
       ? aroundTheLargest(members)
       : halves(members);
     for (const [i, message] of faulty) {
-      const member = members[i];
-      member?.delivery.reject(
-        member.index,
-        name,
-        reasonOf(member, batch, result, message),
-      );
+      const member = members[i]!;
+      member.delivery.reject(member.index, name, reasonOf(member, batch, result, message));
     }
     if (faulty.size > 0 && !this.#renumbering) {
       this.#queue.sequence?.abandon();

@@ -151,12 +151,12 @@ export class Sender {
     const fresh = batch.bytes === undefined;
     this.#ports.accumulator.recycle(batch.seal(this.#codec));
     const { sequence } = queue;
-    if (sequence !== undefined && batch.sequence < 0) {
-      const stamp = sequence.assign(batch.count);
-      batch.sequence = stamp.baseSequence;
-      stampBatch(batch.bytes!, stamp);
-    } else if (fresh) {
-      stampBatch(batch.bytes!, sequence?.stampAt(batch.sequence) ?? NO_STAMP);
+    if (sequence === undefined) {
+      if (fresh) stampBatch(batch.bytes!, NO_STAMP);
+    } else if (fresh || batch.sequence < 0) {
+      if (batch.sequence < 0) batch.sequence = sequence.assign(batch.count);
+      batch.producer = sequence.producer;
+      stampBatch(batch.bytes!, sequence.stampAt(batch.sequence));
     }
     batch.order = ++this.#order;
     for (const page of batch.pages) page.inFlight++;
@@ -189,7 +189,7 @@ export class Sender {
     const result = error === null ? resultOf(queue, answer, this.#ports.options.acks) : undefined;
     if (result !== undefined && classify(result.errorCode).decision === "delivered") {
       batch.deliver();
-      queue.sequence?.acknowledged(nowMs);
+      queue.sequence?.acknowledged(batch.producer, nowMs);
       this.#ports.accumulator.recycle(batch.memoryOf(this.#codec));
     } else if (this.#halted) {
       queue.sequence?.abandon();

@@ -71,12 +71,12 @@ export class PartitionSequence {
     return nowMs < this.#knownUntilMs ? WINDOW : 1;
   }
 
-  /** Numbers for a new batch of `count` records. */
-  assign(count: number): Stamp {
+  /** The first number for a new batch of `count` records. */
+  assign(count: number): number {
     if (this.#broken) this.#restart();
-    const stamp = this.stampAt(this.#next);
-    this.#next = sequenceAfter(this.#next, count);
-    return stamp;
+    const sequence = this.#next;
+    this.#next = sequenceAfter(sequence, count);
+    return sequence;
   }
 
   /** The stamp of a batch that has numbers already. */
@@ -84,14 +84,14 @@ export class PartitionSequence {
     return { producerId: this.#producer.id, producerEpoch: this.#producer.epoch, baseSequence };
   }
 
-  /** Another broker leads the partition now; whether it knows the producer shows when it acknowledges something. */
-  moved(): void {
+  /** The leader has changed, or may have: whether it knows the producer shows when it acknowledges something. */
+  doubt(): void {
     this.#knownUntilMs = -Infinity;
   }
 
-  /** The broker acknowledged a batch. */
-  acknowledged(nowMs: number): void {
-    this.#knownUntilMs = nowMs + KNOWN_FOR_MS;
+  /** The broker acknowledged a batch of `producer`: it knows that one now. */
+  acknowledged(producer: Producer | undefined, nowMs: number): void {
+    if (producer === this.#producer) this.#knownUntilMs = nowMs + KNOWN_FOR_MS;
   }
 
   /** The count cannot go on: start again with a higher epoch at the next new batch. */

@@ -30,6 +30,8 @@ export interface ClusterFaults {
   readonly moves: number;
   /** That leader knows nothing of producers. */
   readonly forgets: number;
+  /** A producer id is no longer good. */
+  readonly expires: number;
   /** A connection cannot be made. */
   readonly unreachable: number;
 }
@@ -125,6 +127,7 @@ export class FakeCluster implements ClusterPort {
     if (this.#happens(this.faults.moves)) this.#move(partition);
     if (partition.leader !== node) return CODES.notLeader;
     if (this.#happens(this.faults.errors)) return CODES.notEnoughReplicas;
+    if (batch.producerId >= 0n && this.#happens(this.faults.expires)) return CODES.invalidProducerId;
     const code = partition.append(batch);
     if (code !== CODES.none || !this.#happens(this.faults.errors)) return code;
     return this.#happens(0.5) ? CODES.requestTimedOut : CODES.notEnoughReplicasAfterAppend;

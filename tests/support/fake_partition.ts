@@ -17,6 +17,7 @@ export const CODES = {
   notEnoughReplicasAfterAppend: 20,
   outOfOrder: 45,
   invalidEpoch: 47,
+  invalidProducerId: 49,
 } as const;
 
 /** Batches of a producer that are remembered. */

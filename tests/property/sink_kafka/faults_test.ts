@@ -14,7 +14,15 @@ import { VirtualClock } from "../../support/virtual_clock.ts";
 
 const SEEDS = Deno.env.get("TIDE_TEST_TIER") === "full" ? 2_000 : 150;
 const TOPIC = "t";
-const CALM: ClusterFaults = { errors: 0, cuts: 0, hangs: 0, moves: 0, forgets: 0, unreachable: 0 };
+const CALM: ClusterFaults = {
+  errors: 0,
+  cuts: 0,
+  hangs: 0,
+  moves: 0,
+  forgets: 0,
+  expires: 0,
+  unreachable: 0,
+};
 
 /** The sink's clock over a virtual one. */
 function clockOver(virtual: VirtualClock): Clock {
@@ -33,12 +41,16 @@ function clockOver(virtual: VirtualClock): Clock {
 /** Some kinds of faults, each switched off in half of the runs. */
 function someFaults(clock: VirtualClock): ClusterFaults {
   const often = (most: number) => clock.random() < 0.5 ? 0 : most * clock.random();
+  const [cuts, hangs, forgets] = [often(0.15), often(0.02), often(0.3)];
   return {
     errors: often(0.2),
-    cuts: often(0.15),
-    hangs: often(0.02),
+    cuts,
+    hangs,
     moves: often(0.1),
-    forgets: often(0.3),
+    // A request that arrives late, after its broker has lost and won back the lead and forgotten the producer in between, is
+    // beyond what numbers can guard.
+    forgets: cuts + hangs > 0 ? 0 : forgets,
+    expires: often(0.05),
     unreachable: often(0.5),
   };
 }
@@ -116,7 +128,7 @@ function writtenIn(cluster: FakeCluster): WrittenRecord[] {
 function check({ cluster, delivery, faults, poisoned, records }: Run, idempotent: boolean): boolean {
   assert.deepEqual(delivery.letters.map(({ code }) => code), new Array(poisoned).fill("MESSAGE_TOO_LARGE"));
   const written = writtenIn(cluster);
-  const once = idempotent && delivery.states.length === 0 && faults.forgets === 0;
+  const once = idempotent && delivery.states.length === 0 && faults.forgets === 0 && faults.expires === 0;
   if (once) records.assertExactlyOnce(written);
   else records.assertInOrder(written);
   return once;
@@ -137,7 +149,7 @@ for (const idempotent of [true, false]) {
       }
     }
     assert.ok(ended > SEEDS / 20, `only ${ended} runs had a generation that ended`);
-    if (idempotent) assert.ok(exactly > SEEDS / 4, `only ${exactly} runs had to be exact`);
+    if (idempotent) assert.ok(exactly > SEEDS / 10, `only ${exactly} runs had to be exact`);
   });
 }
 

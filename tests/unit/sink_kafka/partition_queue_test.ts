@@ -6,14 +6,14 @@ import { batchOf, queueOf } from "../../support/kafka_batches.ts";
 function numberedQueue(batches: number) {
   const queue = queueOf(0, ...Array.from({ length: batches }, () => batchOf()));
   queue.sequence = new PartitionSequence({ id: 1n, epoch: 0 });
-  queue.sequence.acknowledged(0);
+  queue.sequence.acknowledged(queue.sequence.producer, 0);
   return queue;
 }
 
 /** Send the first batch. */
 function send(queue: ReturnType<typeof numberedQueue>) {
   const batch = queue.launch();
-  if (batch.sequence < 0) batch.sequence = queue.sequence!.assign(batch.count).baseSequence;
+  if (batch.sequence < 0) batch.sequence = queue.sequence!.assign(batch.count);
   return batch;
 }
 

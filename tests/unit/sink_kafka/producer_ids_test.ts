@@ -75,7 +75,7 @@ Deno.test("ProducerIds sends nothing of a queue until it has another producer", 
   await clock.pass(0);
   assert.ok(queue.sendable(0));
   assert.deepEqual(renewed, [queue]);
-  assert.deepEqual(queue.sequence!.assign(1), { producerId: 2n, producerEpoch: 0, baseSequence: 0 });
+  assert.deepEqual([queue.sequence!.producer.id, queue.sequence!.assign(1)], [2n, 0]);
   const other = queueOf(1, batchOf());
   producers.provide(other);
   assert.equal(other.sequence!.producer.id, 2n);

@@ -40,7 +40,7 @@ function returnedQueue(
   batches.forEach((batch, i) => {
     queue.launch();
     batch.order = i + 1;
-    batch.sequence = queue.sequence!.assign(batch.count).baseSequence;
+    batch.sequence = queue.sequence!.assign(batch.count);
     queue.returned.unshift({ batch, setback: returned[i]![1] });
   });
   queue.inFlight.length = 0;
@@ -145,6 +145,12 @@ Deno.test("recover() looks for a record at fault by halves when the broker names
   const { queue } = returnedQueue([5, refused(87)]);
   recovered(queue);
   assert.deepEqual(sequences(queue.waiting), [[3, 0], [2, 3]]);
+});
+
+Deno.test("recover() does not believe a broker that names records which the batch does not have", () => {
+  const { queue } = returnedQueue([4, refused(87, [{ index: 4, message: "no" }])]);
+  recovered(queue);
+  assert.deepEqual(sequences(queue.waiting), [[2, 0], [2, 2]]);
 });
 
 Deno.test("recover() suspects a record only when a batch stays damaged", () => {

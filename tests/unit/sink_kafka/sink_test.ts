@@ -84,7 +84,10 @@ Deno.test("KafkaSink tells the kernel how long it may take, and what an operator
 
 Deno.test("KafkaSink ends a generation with one fault for all, each page when nothing of it is in flight any more", async () => {
   const { clock, cluster, sink } = setup();
-  const [first, second] = [watched(sink.deliver(page("21"), 1)), watched(sink.deliver(page("abc", "abc"), 1))];
+  const [first, second] = [
+    watched(sink.deliver(page("21"), 1)),
+    watched(sink.deliver(page("abc", "abc"), 1)),
+  ];
   assert.equal(cluster.requests.length, 2);
   cluster.answer(29);
   await clock.pass(0);
