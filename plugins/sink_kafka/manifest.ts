@@ -12,7 +12,10 @@ import {
   type PluginDescription,
 } from "@pg-tide/sdk";
 
-const ADDRESS_PATTERN = " *(\\[[0-9A-Fa-f:.]+\\]|[^ ,:/]+):[0-9]{1,5} *";
+/** 1 to 65535. */
+const PORT_PATTERN = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
+
+const ADDRESS_PATTERN = ` *(\\[[0-9A-Fa-f:.]+\\]|[^ ,:/]+):${PORT_PATTERN} *`;
 
 /** The sink's own fields. `sink_type`, `topic`, `message_key`, `headers` and `wire_format` belong to the kernel. */
 const FIELDS: readonly FieldSpec[] = [

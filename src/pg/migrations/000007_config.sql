@@ -1,5 +1,5 @@
 -- Validation of a pipeline's configuration, against the fields in `tide.plugin`. It agrees with `parsePipeline` of the relay, which
--- validates again, and more (templates, expressions, what references stand for); a test holds the two together. What is
+-- validates again, and more (expressions, what references stand for); a test holds the two together. What is
 -- found here is told to whoever writes the configuration, at once and all together.
 
 -- The number of mistakes between two words: a character too many, too few, another one, or two swapped.
@@ -173,6 +173,39 @@ BEGIN
 END
 $body$;
 
+-- What is wrong with a template such as `orders.{op}` or `{payload.region|unknown}`, or NULL; the same as `compileTemplate` says.
+CREATE FUNCTION tide.template_problem(p_text text) RETURNS text LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $body$
+DECLARE
+  v_names constant text[] := '{stream_table,outbox,op,outbox_id,dedup_key,event_type,header,payload}';
+  v_known constant text := '{stream_table}, {outbox}, {op}, {outbox_id}, {dedup_key}, {event_type}, {header.NAME}, {payload.path}';
+  v_part text[];
+  v_whole text;
+  v_name text;
+  v_path text;
+BEGIN
+  -- Doubled braces, a variable, any other text; then whatever is wrong, a single brace.
+  FOR v_part IN SELECT regexp_matches(p_text, '(\{\{|\}\})|\{([^{}]*)\}|([^{}]+)|(.)', 'g') LOOP
+    v_whole := split_part(v_part[2], '|', 1);
+    v_name := split_part(v_whole, '.', 1);
+    v_path := CASE WHEN strpos(v_whole, '.') > 0 THEN substr(v_whole, strpos(v_whole, '.') + 1) END;
+    IF v_part[4] IS NOT NULL THEN
+      RETURN format('has a single "%s", expected "%s%s"', v_part[4], v_part[4], v_part[4]);
+    ELSIF v_name <> ALL (v_names) THEN
+      RETURN format('has the unknown variable {%s}%s, expected one of %s', left(v_whole, 80),
+        tide.did_you_mean(v_name, v_names), v_known);
+    ELSIF v_name IN ('header', 'payload')
+        AND (coalesce(v_path, '') = '' OR v_name = 'payload' AND '' = ANY (string_to_array(v_path, '.'))) THEN
+      RETURN format('names nothing in {%s}, expected {%s}', left(v_whole, 80),
+        CASE v_name WHEN 'header' THEN 'header.NAME' ELSE 'payload.path' END);
+    ELSIF v_name NOT IN ('header', 'payload') AND v_path IS NOT NULL THEN
+      RETURN format('asks for {%s}, expected {%s}', left(v_whole, 80), v_name);
+    END IF;
+  END LOOP;
+  RETURN NULL;
+END
+$body$;
+
 -- All that is wrong with a value of a field.
 CREATE FUNCTION tide.value_problems(p_name text, p_value jsonb, p_field jsonb) RETURNS TABLE (name text, problem text)
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $body$
@@ -186,7 +219,8 @@ BEGIN
       CASE v_type WHEN 'boolean' THEN 'true or false' WHEN 'integer' THEN 'an integer' WHEN 'object' THEN 'an object'
         WHEN 'string_map' THEN 'an object whose values are strings' ELSE 'a ' || v_type END);
   ELSIF problem IS NULL THEN
-    problem := tide.content_problem(p_value, p_field);
+    problem := coalesce(tide.content_problem(p_value, p_field),
+      CASE WHEN (p_field ->> 'template')::boolean THEN tide.template_problem(p_value #>> '{}') END);
   END IF;
   IF problem IS NOT NULL THEN
     RETURN NEXT;

@@ -20,7 +20,7 @@ Deno.test("the Kafka sink is blocked by a missing topic, says how to create it, 
   assert.equal(state.state, "blocked");
   assert.ok("advice" in state);
   assert.equal(state.code, "UNKNOWN_TOPIC_OR_PARTITION");
-  assert.match(state.reason, /^Topic does not exist: "missing-.*" \(waited \d+ s for it\)$/);
+  assert.match(state.reason, /^Topic does not exist: "missing-[^"]*"$/);
   assert.match(
     state.advice,
     new RegExp(`kafka-topics --create --topic ${name} --partitions 6 --replication-factor 3`),

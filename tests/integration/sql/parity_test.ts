@@ -6,8 +6,11 @@
 import { strict as assert } from "node:assert";
 import type { Json, PluginDescription } from "@pg-tide/sdk";
 import { REGISTRY } from "../../../plugins/registry.ts";
+import type { Problem } from "../../../src/base/errors.ts";
+import { KERNEL_FIELDS } from "../../../src/config/kernel_fields.ts";
 import { parsePipeline } from "../../../src/config/pipeline.ts";
 import { catalogScript } from "../../../src/pg/plugin_catalog.ts";
+import { compileTemplate, isProblem } from "../../../src/route/template.ts";
 import { tideTest } from "../../support/tide_database.ts";
 
 /** A sink with a field of every type, and a format with rules of its own. */
@@ -164,6 +167,18 @@ const CONFIGURATIONS: readonly Json[] = [
   { ...ODD, deep: { "er.field": "abc" } },
 ];
 
+/** What the relay finds when it compiles the templates of a pipeline that it has parsed. */
+function templateProblems(config: Json): readonly Problem[] {
+  return KERNEL_FIELDS.filter(({ template }) => template).flatMap(({ name }) => {
+    const text = config instanceof Object && name in config ? Reflect.get(config, name) : null;
+    if (typeof text !== "string" || config instanceof Object && Reflect.get(config, "sink_type") === "odd") {
+      return [];
+    }
+    const compiled = compileTemplate(name, text);
+    return isProblem(compiled) ? [compiled] : [];
+  });
+}
+
 tideTest("the database and the relay find the same fields of a configuration wrong", async (database) => {
   const { sql } = database;
   await sql.unsafe(catalogScript([ODD_SINK, ODD_FORMAT]));
@@ -171,7 +186,7 @@ tideTest("the database and the relay find the same fields of a configuration wro
   for (const config of CONFIGURATIONS) {
     const text = JSON.stringify(config);
     const parsed = parsePipeline(config, CATALOG);
-    const inRelay = new Set(parsed.problems.map(({ field }) => field));
+    const inRelay = new Set([...parsed.problems, ...templateProblems(config)].map(({ field }) => field));
     // What is no object is refused before its fields are looked at.
     const [row] = typeof config === "object" && config !== null && !Array.isArray(config)
       ? await sql`SELECT tide.config_problems(${text}::text::jsonb) AS problems`
