@@ -7,7 +7,7 @@ WITH held AS (
     reason, attempts, created_at, op, dedup_key, payload, headers, previous, topic, record_key)
   SELECT $1, $5, $6, $7, r."messageId", r."recordIndex", r.stage, r.code, r.reason, r.attempts,
     to_timestamp(r."createdMs" / 1000), r.op, r."dedupKey", r.payload, r.headers, r.previous, r.topic, r."recordKey"
-  FROM held, jsonb_to_recordset(($8::text)::jsonb) AS r (
+  FROM held, json_to_recordset(($8::text)::json) AS r (
     "messageId" bigint, "recordIndex" integer, stage text, code text, reason text, attempts integer,
     "createdMs" double precision, op text, "dedupKey" text, payload text, headers text, previous text, topic text,
     "recordKey" text)
