@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Fault, Json, PluginDescription } from "@pg-tide/sdk";
+import type { Fault, FieldSpec, Json, PluginDescription } from "@pg-tide/sdk";
 import { REGISTRY } from "../../plugins/registry.ts";
 import { FORMAT_CASES, SINK_CASES } from "../../plugins/sdk/conformance.ts";
 import { SYSTEM_CLOCK } from "../base/clock.ts";
@@ -70,15 +70,16 @@ export async function pluginInspect(
   }
   if (options.json) {
     const { kind, contract, fields, rules, permissions } = description;
-    const defaults = fields.map((field) => ({ ...field, default: field.default ?? null }));
     output.out(
       JSON.stringify({
         ...summaryOf(plugin),
         kind,
         contract,
-        fields: defaults,
+        fields: fields.map(withDefault),
         rules: rules ?? [],
         permissions,
+        // A sink's fields stand beside these.
+        ...(kind === "sink" && { pipeline_fields: KERNEL_FIELDS.map(withDefault) }),
       }),
     );
     return EXIT.good;
@@ -87,6 +88,7 @@ export async function pluginInspect(
   output.out(`From: ${plugin.place}${sha256 === null ? "" : `, SHA-256 ${sha256}`}`);
   output.out(`Contract: version ${description.contract}`);
   output.out(description.fields.length === 0 ? "Fields: none" : `Fields:\n${fieldText(description.fields)}`);
+  if (description.kind === "sink") output.out(`Fields of every pipeline:\n${fieldText(KERNEL_FIELDS)}`);
   output.out(`Permissions:\n${permissionText(plugin)}`);
   return EXIT.good;
 }
@@ -140,6 +142,10 @@ function findPlugin({ plugins, failures }: PluginCatalog, name: string): KnownPl
     advice: `Load a plugin of your own with --plugin NAME=file:./plugin.js.${hint}`,
     exitCode: EXIT.usage,
   });
+}
+
+function withDefault(field: FieldSpec) {
+  return { ...field, default: field.default ?? null };
 }
 
 function summaryOf({ description, origin, place, sha256 }: KnownPlugin) {

@@ -33,7 +33,10 @@ export async function status(
   }
 }
 
-const HEADINGS = ["PIPELINE", "OUTBOX", "GROUP", "SINK", "STATE", "LAG", "OLDEST"];
+/** Dead letters beyond this number are not counted. */
+const COUNTED_MOST = 10_000;
+
+const HEADINGS = ["PIPELINE", "OUTBOX", "GROUP", "SINK", "STATE", "LAG", "OLDEST", "DEAD LETTERS"];
 
 function render(pipelines: readonly PipelineStatus[]): string[] {
   const rows = pipelines.map((one) => [
@@ -44,6 +47,7 @@ function render(pipelines: readonly PipelineStatus[]): string[] {
     one.state,
     String(one.lag_messages),
     `${one.lag_seconds.toFixed(one.lag_seconds < 10 ? 1 : 0)} s`,
+    one.dead_letters < COUNTED_MOST ? String(one.dead_letters) : `${COUNTED_MOST} or more`,
   ]);
   const widths = HEADINGS.map((heading, i) => Math.max(heading.length, ...rows.map((row) => row[i]!.length)));
   const line = (cells: readonly string[]) =>

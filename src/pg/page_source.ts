@@ -29,8 +29,9 @@ export class PostgresPageSource implements PageSource {
   readonly #readStragglers: string;
   readonly #channel: NotificationChannel;
   #seen: number;
-  /** Until when publishers were asked to notify, on the relay's clock. */
-  #askedUntilMs = -Infinity;
+  /** When publishers were asked to notify, and whether they do; before that they do not. */
+  #askedMs = -Infinity;
+  #notifies = false;
 
   /** @param life of the server in which the session began: marks, and what was read by them, are void in another one */
   constructor(db: Database, outbox: number, life: string) {
@@ -65,17 +66,21 @@ export class PostgresPageSource implements PageSource {
 
   async askForWakeup(): Promise<boolean> {
     const nowMs = this.#db.clock.monotonic();
-    if (nowMs + LIMITS.wakeupMs / 2 < this.#askedUntilMs) return false;
-    await this.#ask(() => this.#db.query(ASK_FOR_WAKEUP, [this.#outbox, LIMITS.wakeupMs], PREPARED));
-    // The deadline of another pipeline counts as ours when it is nearly as late: see tide.ask_for_wakeup.
-    this.#askedUntilMs = nowMs + 4 / 5 * LIMITS.wakeupMs;
-    return true;
+    if (nowMs - this.#askedMs < LIMITS.wakeupMs / 2) return false;
+    const parameters = [this.#outbox, LIMITS.wakeupMs];
+    const [row] = await this.#ask(() =>
+      this.#db.query<{ notifies: boolean }>(ASK_FOR_WAKEUP, parameters, PREPARED)
+    );
+    this.#askedMs = nowMs;
+    this.#notifies = row!.notifies;
+    return this.#notifies;
   }
 
   async waitForWakeup(ms: number, signal: AbortSignal): Promise<void> {
-    // Publishers notify until the deadline only.
-    const askedMs = Math.max(0, this.#askedUntilMs - this.#db.clock.monotonic());
-    await this.#channel.wait(this.#seen, Math.min(ms, askedMs), signal);
+    // Publishers notify until the deadline only, which may be a fifth earlier: see tide.ask_for_wakeup.
+    const untilMs = this.#askedMs + 4 / 5 * LIMITS.wakeupMs;
+    const leftMs = this.#notifies ? Math.max(0, untilMs - this.#db.clock.monotonic()) : ms;
+    await this.#channel.wait(this.#seen, Math.min(ms, leftMs), signal);
     this.#seen = this.#channel.count;
   }
 

@@ -2,7 +2,9 @@
 SELECT p.name, o.name AS outbox, p.consumer_group AS "group", p.config ->> 'sink_type' AS sink_type, p.enabled,
   coalesce(l.expires_at > clock_timestamp(), false) AS held, s.state, s.code, s.reason, s.advice,
   to_char(s.since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS since,
-  coalesce(g.messages, 0)::text AS lag_messages, coalesce(g.seconds, 0) AS lag_seconds
+  coalesce(g.messages, 0)::text AS lag_messages, coalesce(g.seconds, 0) AS lag_seconds,
+  -- Counting a million of them would make the question slow.
+  (SELECT count(*)::integer FROM (SELECT FROM tide.dead_letter d WHERE d.pipeline = p.name LIMIT 10000) c) AS dead_letters
 FROM tide.pipeline p
 JOIN tide.outbox o ON o.number = p.outbox_number
 LEFT JOIN tide.lease l ON l.pipeline = p.name

@@ -46,6 +46,8 @@ export interface PipelineStatus {
   readonly lag_messages: number;
   readonly lag_seconds: number;
   readonly last_error: LastError | null;
+  /** Messages that could not be delivered and wait for a person. No more than 10,000 are counted. */
+  readonly dead_letters: number;
 }
 
 interface StatusRow {
@@ -63,6 +65,7 @@ interface StatusRow {
   readonly since: string | null;
   readonly lag_messages: string;
   readonly lag_seconds: number;
+  readonly dead_letters: number;
 }
 
 /**
@@ -86,10 +89,10 @@ export async function readStatus(db: Database): Promise<readonly PipelineStatus[
 }
 
 function statusOf(row: StatusRow): PipelineStatus {
-  const { name, outbox, group, sink_type } = row;
+  const { name, outbox, group, sink_type, dead_letters } = row;
   const lag = { lag_messages: Number(row.lag_messages), lag_seconds: row.lag_seconds };
   const { state, last_error } = stateOf(row);
-  return { name, outbox, group, sink_type, state, ...lag, last_error };
+  return { name, outbox, group, sink_type, state, ...lag, last_error, dead_letters };
 }
 
 function stateOf(row: StatusRow): Pick<PipelineStatus, "state" | "last_error"> {

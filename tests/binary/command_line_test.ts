@@ -115,7 +115,7 @@ FROM pg_catalog.pg_proc WHERE pronamespace = 'tide'::regnamespace ORDER BY 1`;
 Deno.test("status shows every pipeline, its state and lag, and what to do", async () => {
   await using deployment = await Deployment.install(postgres);
   await deployment.addPipeline("orders", { sink_type: "stdout", topic: "orders" });
-  await deployment.addPipeline("broken", { sink_type: "stdout", topic: "{nonsense}" });
+  await deployment.addPipeline("broken", { sink_type: "stdout", transform: { filter: "total >" } });
   await deployment.sql`SELECT tide.outbox_create('quiet')`;
   await deployment.configure("quiet", { sink_type: "stdout" });
   await deployment.publish("orders", { n: 1 });
@@ -140,22 +140,26 @@ Deno.test("status shows every pipeline, its state and lag, and what to do", asyn
     lag_messages: 0,
     lag_seconds: 0,
     last_error: null,
+    dead_letters: 0,
   });
   const { last_error } = await deployment.reaches("broken", "blocked");
   assert.deepEqual(Object.keys(last_error!).toSorted(), ["advice", "code", "reason", "since"]);
   const { out } = await deployment.run(["status", "--json"]);
   const keys = ["name", "outbox", "group", "sink_type", "state", "lag_messages", "lag_seconds", "last_error"];
+  const added = ["dead_letters"];
   assert.deepEqual(Object.keys(JSON.parse(out)), ["pipelines"]);
-  for (const pipeline of JSON.parse(out).pipelines) assert.deepEqual(Object.keys(pipeline), keys);
+  for (const pipeline of JSON.parse(out).pipelines) {
+    assert.deepEqual(Object.keys(pipeline), [...keys, ...added]);
+  }
 
   const text = await deployment.run(["status"]);
   assertOutcome(
     text,
     0,
-    /^PIPELINE +OUTBOX +GROUP +SINK +STATE +LAG +OLDEST\n/,
-    /^orders +orders +relay +stdout +idle +0 +0\.0 s$/m,
-    /^quiet +quiet +relay +stdout +paused +0 +0\.0 s$/m,
-    /^broken +broken +relay +stdout +blocked +0 +0\.0 s\n {4}CONFIGURATION since .*Z: Cannot use topic: "\{nonsense\}".*\n {4}Correct it/m,
+    /^PIPELINE +OUTBOX +GROUP +SINK +STATE +LAG +OLDEST +DEAD LETTERS\n/,
+    /^orders +orders +relay +stdout +idle +0 +0\.0 s +0$/m,
+    /^quiet +quiet +relay +stdout +paused +0 +0\.0 s +0$/m,
+    /^broken +broken +relay +stdout +blocked +0 +0\.0 s +0\n {4}CONFIGURATION since .*Z: Cannot use .*transform\.filter.*\n {4}Correct it/m,
   );
   assert.equal(await relay.stop(), 0);
 });

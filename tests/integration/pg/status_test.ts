@@ -39,6 +39,7 @@ sessionTest("readStatus() says which pipeline, and that a disabled one is paused
     lag_messages: 0,
     lag_seconds: 0,
     last_error: null,
+    dead_letters: 0,
   };
   assert.deepEqual(await readStatus(tide.db), [expected]);
   // What its relay says while it drains does not count.
@@ -183,4 +184,17 @@ sessionTest("readStatus() says that the server does not answer", async (tide) =>
     assert.deepEqual([error.code, error.exitCode], ["STATUS_UNREADABLE", EXIT.unreachable]);
     return true;
   });
+}, { versions: NEWEST });
+
+sessionTest("readStatus() counts dead letters, up to a bound", async (tide) => {
+  const file = (first: number, last: number) =>
+    tide.database.sql`
+      INSERT INTO tide.dead_letter (pipeline, outbox, outbox_number, incarnation, message_id, record_index, stage, code, reason,
+        attempts, created_at, op, payload)
+      SELECT ${PIPELINE}, ${OUTBOX}, 1, 'i', n, 0, 'deliver', 'CODE', 'why', 1, now(), 'insert', '{}'
+      FROM generate_series(${first}::int, ${last}::int) n`;
+  await file(1, 3);
+  assert.equal((await statusOf(tide)).dead_letters, 3);
+  await file(4, 10_100);
+  assert.equal((await statusOf(tide)).dead_letters, 10_000);
 }, { versions: NEWEST });
