@@ -16,8 +16,8 @@
  * Before the reader rests it says that the last window with messages has ended. The saved position then stands behind that
  * window, also when its last message was a straggler: rotation can tell that everything up to there was delivered.
  *
- * Marks, windows and pages live as long as the database connection that gave them: after a reconnect the reader starts
- * again from the saved position.
+ * Marks, windows and pages are good for as long as the server keeps its memory: after a crash or a failover it gives ids and
+ * transaction ids out again, every method of the source throws, and the next session starts from the saved position.
  *
  * @module
  */
@@ -45,7 +45,7 @@ export interface PageSource {
   /** The next messages of the run with an id above `afterId`, or `null` at the end of the phase. */
   run(window: Window, afterId: number, limit: PageLimit): Promise<Page | null>;
   /**
-   * Have publishers notify for the next while; called each time the reader runs dry.
+   * Have publishers notify for the next while, if the outbox notifies at all; called each time the reader runs dry.
    *
    * @returns whether they were asked anew: the reader then polls once more, for what was published before they knew
    */

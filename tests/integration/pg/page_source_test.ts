@@ -175,6 +175,7 @@ for (const wakeup of ["notify", "auto", "poll"] as const) {
     `PostgresPageSource ${notifies ? "is" : "is not"} woken with wakeup ${wakeup} there`,
     async (tide) => {
       const { source } = await tide.openOutbox();
+      assert.equal(await source.askForWakeup(), notifies);
       assert.equal(await wakes(tide, source, notifies ? 3_500 : 500), notifies);
     },
     { wakeup },
