@@ -68,16 +68,22 @@ export interface TopicMetadata {
   }[];
 }
 
-/** Thrown when a broker is too old, or not a broker. */
+/** Thrown when a broker is too old, not a broker, or one that cannot do what is asked. */
 export class UnsupportedBrokerError extends Error {
   override readonly name = "UnsupportedBrokerError";
-  readonly code = "UNSUPPORTED_VERSION";
+  constructor(
+    message: string,
+    readonly code: "UNSUPPORTED_VERSION" | "IDEMPOTENCE_NOT_OFFERED" = "UNSUPPORTED_VERSION",
+  ) {
+    super(message);
+  }
 }
 
 interface Versions {
   readonly produce: ProduceApi;
   readonly metadata: typeof METADATA[number];
-  readonly initProducerId: typeof INIT_PRODUCER_ID[number];
+  /** Absent where the broker gives out no producer ids, which only idempotent producers need. */
+  readonly initProducerId: typeof INIT_PRODUCER_ID[number] | undefined;
 }
 
 /** A connection to one broker, made when it is first needed. */
@@ -206,6 +212,12 @@ export class BrokerConnection implements Producing {
   /** Ask for a new producer id. */
   async initProducerId(): Promise<Producer> {
     const { initProducerId } = this.#negotiated();
+    if (initProducerId === undefined) {
+      throw new UnsupportedBrokerError(
+        "Cannot get a producer id: the broker gives out none",
+        "IDEMPOTENCE_NOT_OFFERED",
+      );
+    }
     const answer = await initProducerId.api.async(this.#connection, null, 60_000, -1n, -1);
     return { id: answer.producerId, epoch: answer.producerEpoch };
   }
@@ -242,23 +254,30 @@ type VersionRange = readonly [min: number, max: number];
 
 /** The best versions that both sides speak. */
 function negotiate(offered: ReadonlyMap<number, VersionRange>): Versions {
-  const best = <V extends number>(key: number, ours: readonly V[]): V => {
-    const range = offered.get(key);
-    const version = ours.find((v) => range !== undefined && v >= range[0] && v <= range[1]);
-    if (version !== undefined) return version;
-    throw new UnsupportedBrokerError(
-      `Cannot talk to the broker: it offers versions ${
-        range?.join(" to ") ?? "none"
-      } of request ${key}, expected one of ${ours.join(", ")} (Apache Kafka 2.8 or later)`,
-    );
+  const spoken = (key: number, version: number) => {
+    const [min, max] = offered.get(key) ?? [Infinity, -Infinity];
+    return version >= min && version <= max;
   };
-  const metadata = best(METADATA_KEY, METADATA.map(({ api }) => api.version));
-  const initProducerId = best(INIT_PRODUCER_ID_KEY, INIT_PRODUCER_ID.map(({ api }) => api.version));
-  return {
-    produce: PRODUCE[best(PRODUCE_KEY, PRODUCE_VERSIONS)],
-    metadata: METADATA.find(({ api }) => api.version === metadata)!,
-    initProducerId: INIT_PRODUCER_ID.find(({ api }) => api.version === initProducerId)!,
-  };
+  const produce = PRODUCE_VERSIONS.find((version) => spoken(PRODUCE_KEY, version));
+  const metadata = METADATA.find(({ api }) => spoken(METADATA_KEY, api.version));
+  if (produce === undefined) throw notSpoken("Produce", offered.get(PRODUCE_KEY), PRODUCE_VERSIONS);
+  if (metadata === undefined) {
+    throw notSpoken("Metadata", offered.get(METADATA_KEY), METADATA.map(({ api }) => api.version));
+  }
+  const initProducerId = INIT_PRODUCER_ID.find(({ api }) => spoken(INIT_PRODUCER_ID_KEY, api.version));
+  return { produce: PRODUCE[produce], metadata, initProducerId };
+}
+
+function notSpoken(
+  request: string,
+  offered: VersionRange | undefined,
+  ours: readonly number[],
+): UnsupportedBrokerError {
+  return new UnsupportedBrokerError(
+    `Cannot talk to the broker: it offers versions ${
+      offered?.join(" to ") ?? "none"
+    } of ${request}, expected one of ${ours.join(", ")} (Apache Kafka 2.8 or later)`,
+  );
 }
 
 function connectionOptions(options: Options): ConnectionOptions {

@@ -1,6 +1,8 @@
 /**
  * What is told to people: an error as a fault with the address, topic and user concerned, and what to do.
  *
+ * No text says for how long something has been so: the same trouble again is then the same text, and no news for the log.
+ *
  * @module
  */
 
@@ -112,19 +114,20 @@ function tlsFault(told: Told, where: string): Fault | undefined {
 }
 
 function versionFault(told: Told, where: string): Fault | undefined {
-  if (!told.codes.includes("UNSUPPORTED_VERSION")) return undefined;
-  return misconfigured(
-    "UNSUPPORTED_VERSION",
-    `Cannot use Kafka broker ${where}: ${told.text}`,
-    "Use Apache Kafka 2.8 or later, or a compatible service",
-  );
+  const advice: Readonly<Record<string, string>> = {
+    UNSUPPORTED_VERSION: "Use Apache Kafka 2.8 or later, or a compatible service",
+    IDEMPOTENCE_NOT_OFFERED: "Set idempotent to false, or use a cluster that supports idempotent producers",
+  };
+  const code = told.codes.find((one) => Object.hasOwn(advice, one));
+  return code === undefined
+    ? undefined
+    : misconfigured(code, `Cannot use Kafka broker ${where}: ${told.text}`, advice[code]!);
 }
 
 /** The fault of a topic that does not exist. */
 export function missingTopic(topic: string): Fault {
   return misconfigured(
     "UNKNOWN_TOPIC_OR_PARTITION",
-    // Without how long it was waited for: the same trouble again is no news for the log.
     `Topic does not exist: "${topic}"`,
     `Create the topic: kafka-topics --create --topic ${topic} --partitions 6 --replication-factor 3; ` +
       "or set auto.create.topics.enable=true on the cluster (not recommended for production). Without the right to " +
@@ -191,13 +194,11 @@ function principal(options: Options): string {
   return options.tls?.cert === undefined ? "User:ANONYMOUS" : "User:<the client certificate's subject>";
 }
 
-/** The fault of a partition that was tried for too long. */
-export function exhausted(topic: string, partition: number, waitedMs: number, last: string): Fault {
+/** The fault of a partition that was tried for `delivery_timeout_ms`. */
+export function exhausted(topic: string, partition: number, last: string): Fault {
   return unavailable(
     "DELIVERY_TIMEOUT",
-    `Cannot write to partition ${partition} of topic "${topic}" for ${
-      Math.round(waitedMs / 1000)
-    } s: ${last}`,
+    `Cannot write to partition ${partition} of topic "${topic}": ${last}`,
   );
 }
 
@@ -208,23 +209,20 @@ export function fewerPartitions(topic: string, count: number): Fault {
 }
 
 /** The fault of a page that was not delivered in time although its batches were not given up. */
-export function overdue(waitedMs: number): Fault {
+export function overdue(): Fault {
   return unavailable(
     "DELIVERY_TIMEOUT",
-    `A page is not delivered after ${
-      Math.round(waitedMs / 1000)
-    } s: the brokers take records too slowly. Check their load ` +
-      "and the quotas for this client_id and user",
+    "Cannot deliver within delivery_timeout_ms: the brokers take records too slowly. Check their load and the quotas for this " +
+      "client_id and user",
   );
 }
 
 /** The fault of a partition without a leader, or with -1 of a topic without any partition. */
-export function leaderless(topic: string, partition: number, waitedMs: number): Fault {
+export function leaderless(topic: string, partition: number): Fault {
   const what = partition < 0 ? `Topic "${topic}"` : `Partition ${partition} of topic "${topic}"`;
   return unavailable(
     "LEADER_NOT_AVAILABLE",
-    `${what} has had no leader for ${Math.round(waitedMs / 1000)} s. ` +
-      "Check which brokers are down: kafka-topics --describe --unavailable-partitions",
+    `${what} has no leader. Check which brokers are down: kafka-topics --describe --unavailable-partitions`,
   );
 }
 

@@ -169,6 +169,6 @@ export class LeaderSearch {
       if (code === UNKNOWN_TOPIC && stalledMs >= TOPIC_WAIT_MS) return missingTopic(topic);
     }
     if (stalledMs < Math.min(OUTAGE_MS, options.deliveryTimeoutMs) || holding()) return undefined;
-    return stalledBy ?? this.#fault ?? leaderless(topic, partition, stalledMs);
+    return stalledBy ?? this.#fault ?? leaderless(topic, partition);
   }
 }

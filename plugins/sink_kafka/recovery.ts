@@ -129,9 +129,8 @@ class Round {
 
   #again(batch: Batch, last: string): void {
     const { clock, nowMs, options } = this.#context;
-    const waitedMs = nowMs - batch.createdAtMs;
-    if (waitedMs >= options.deliveryTimeoutMs) {
-      this.fault = exhausted(this.#queue.topic, this.#queue.partition, waitedMs, last);
+    if (nowMs - batch.createdAtMs >= options.deliveryTimeoutMs) {
+      this.fault = exhausted(this.#queue.topic, this.#queue.partition, last);
       return;
     }
     this.pauseMs = Math.max(this.pauseMs, pauseMs(BACKOFF_MS, BACKOFF_MAX_MS, batch.attempts - 1, clock));

@@ -220,7 +220,7 @@ export class KafkaSink implements OpenSink {
     if (this.#callOffWatch !== undefined || oldest === undefined) return;
     const { deliveryTimeoutMs } = this.#options;
     const ageMs = this.#clock.monotonicMs() - oldest.sinceMs;
-    if (ageMs >= deliveryTimeoutMs + ANSWER_SLACK_MS / 2) return this.#end(overdue(ageMs));
+    if (ageMs >= deliveryTimeoutMs + ANSWER_SLACK_MS / 2) return this.#end(overdue());
     const leftMs = deliveryTimeoutMs + ANSWER_SLACK_MS / 2 - ageMs;
     this.#callOffWatch = this.#clock.after(leftMs, () => {
       this.#callOffWatch = undefined;
