@@ -89,19 +89,21 @@ async function measureCase(context: BenchContext, each: Case): Promise<Result[]>
   await using relay = await startRelay(context, database);
   await relay.ready();
   const before = await usageOf(relay.pid);
+  const startMs = performance.now();
   const seconds = scale.steadyWarmUpS + scale.steadyS;
   const published = await publishSteadily(database, { ...each, outbox, seconds });
   await expectOf(relay, topic.holds(published.committedMs.length, REST_MS));
   const after = await usageOf(relay.pid);
+  const cores = (after.cpuS - before.cpuS) * 1_000 / (performance.now() - startMs);
   await stopRelay(relay);
   const perSecond = each.transactionsPerSecond * each.messagesPerTransaction;
   const sorted = await latencies(brokers, topic.name, published.committedMs, scale.steadyWarmUpS * perSecond);
-  const results = resultsOf(each, published, sorted, (after.cpuS - before.cpuS) / seconds);
+  const results = resultsOf(each, published, sorted, cores);
   progress(`${each.name}: ${results.map(({ name, value }) => `${name} ${value.toFixed(1)}`).join(", ")}`);
   return results;
 }
 
-function resultsOf(each: Case, published: Published, sorted: Float64Array, cpuShare: number): Result[] {
+function resultsOf(each: Case, published: Published, sorted: Float64Array, cores: number): Result[] {
   const { batchSize, lingerMs, messagesPerTransaction, p50TargetMs, p99TargetMs, transactionsPerSecond } =
     each;
   const load = `${transactionsPerSecond} tx/s of ${messagesPerTransaction}, batch_size ${batchSize}, ` +
@@ -128,7 +130,7 @@ function resultsOf(each: Case, published: Published, sorted: Float64Array, cpuSh
     }, [
       published.messagesPerSecond,
     ]),
-    observed({ name: `${each.name}_cpu`, unit: "cores", better: "less", note: "of the relay" }, [cpuShare]),
+    observed({ name: `${each.name}_cpu`, unit: "cores", better: "less", note: "of the relay" }, [cores]),
   ];
 }
 
