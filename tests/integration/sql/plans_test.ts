@@ -12,8 +12,11 @@ const ROWS = 1_000_000;
 /** Far below what a walk costs: an index of the million has 2,700 blocks, the table 13,000. */
 const FEW_BLOCKS = 200;
 
-/** What the catalog costs a session that has not planned anything yet. */
-const FIRST_BLOCKS = 1_500;
+/** What planning may cost beside: it looks at the ends of indexes. */
+const PLANNING_BLOCKS = 200;
+
+/** What it costs to count ten thousand of them. */
+const COUNTING_BLOCKS = 1_500;
 
 /** Rows as if a million transactions had published them, in two of the slots; only every other transaction id has some. */
 async function fill(sql: postgres.Sql): Promise<bigint> {
@@ -111,11 +114,13 @@ tideTest("no query of a relay walks a backlog of a million messages", async (dat
   await position(sql, xmax, "late", { snapshot: `${xmax}:${xmax}:`, topId: ROWS }, "stragglers", 5);
   for (const [what, query, isRight, most = FEW_BLOCKS] of questions(xmax)) {
     const session = database.connect();
-    const first = await blocks(session, query);
     const [row] = await session.unsafe(query);
     assert.ok(isRight(row!), `${what} answers ${JSON.stringify(row).slice(0, 300)}`);
+    // Planned anew, as in a new session, but with the catalog in memory: reading that takes thousands of blocks now and then.
+    await session`DISCARD PLANS`;
+    const first = await blocks(session, query);
     const again = await blocks(session, query);
-    assert.ok(first <= most + FIRST_BLOCKS, `${what} touches ${first} blocks at first`);
+    assert.ok(first <= most + PLANNING_BLOCKS, `${what} touches ${first} blocks at first`);
     assert.ok(again <= most, `${what} touches ${again} blocks, expected at most ${most}`);
     await session.end();
   }
@@ -126,8 +131,8 @@ tideTest("no query of a relay walks a backlog of a million messages", async (dat
   const [lag] = await sql`SELECT messages::int, exact FROM tide.pipeline_lag('start')`;
   assert.deepEqual(lag, { messages: ROWS, exact: false });
   assert.ok(
-    counting <= FIRST_BLOCKS,
-    `a long lag touches ${counting} blocks, expected at most ${FIRST_BLOCKS}`,
+    counting <= COUNTING_BLOCKS,
+    `a long lag touches ${counting} blocks, expected at most ${COUNTING_BLOCKS}`,
   );
 });
 
