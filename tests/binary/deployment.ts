@@ -208,7 +208,7 @@ export class Deployment implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#clients.splice(0).map((client) => client.end({ timeout: 0 })));
+    await Promise.all(this.#clients.splice(0).map((client) => client.end({ timeout: 5 })));
     await this.#database.drop();
   }
 }

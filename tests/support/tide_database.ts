@@ -119,7 +119,7 @@ class InstalledDatabase implements TideDatabase {
       const names = roles.join(", ");
       await this.sql.unsafe(`DROP OWNED BY ${names}; DROP ROLE ${names}`).simple();
     }
-    await Promise.all(this.#clients.splice(0).map((client) => client.end({ timeout: 0 })));
+    await Promise.all(this.#clients.splice(0).map((client) => client.end({ timeout: 5 })));
     await this.#database.drop();
   }
 
