@@ -16,7 +16,7 @@ import { buildBinary } from "../support/binary.ts";
 import { COMPILED, FROM_SOURCE } from "../support/relay_process.ts";
 import { type BenchmarkName, BENCHMARKS, isBenchmarkName } from "./benchmarks.ts";
 import type { BenchContext } from "./context.ts";
-import { writePayloadFile } from "./producer_perf.ts";
+import { NativeProducer, writePayloadFile } from "./producer_perf.ts";
 import { renderTable, type Report } from "./report.ts";
 import { exitCodeOf, type Result } from "./results.ts";
 import { FULL, QUICK } from "./scale.ts";
@@ -103,12 +103,25 @@ async function measure(choice: Choice): Promise<Report> {
       progress,
     };
     const machine = await describeMachine(servers, choice, relay);
+    progress("warming up the broker with the native producer");
+    await warmUp(context);
     const results: Result[] = [];
     for (const name of choice.only) results.push(...await BENCHMARKS[name](context));
     return { machine, quick: choice.quick, results };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** A broker compiles its code while it runs: what is measured on a cold one is its compiler. */
+async function warmUp({ brokers, payloadFile, scale }: BenchContext): Promise<void> {
+  const producer = await NativeProducer.calibrated({
+    brokers,
+    payloadFile,
+    batchSize: 100,
+    count: scale.backlog,
+  });
+  await producer.send(scale.brokerWarmUp);
 }
 
 /** What the compiled relay is; compiles it when a source has changed. */

@@ -10,7 +10,7 @@ export interface Scale {
   readonly backlog: number;
   /** How often the relay and the native producer take turns. */
   readonly rounds: number;
-  /** What the broker has to take before anything is measured: its code is compiled while it runs. */
+  /** Messages that the broker has to take before anything is measured. */
   readonly brokerWarmUp: number;
   /** Seconds of steady load that are measured, after those that are not. */
   readonly steadyS: number;
