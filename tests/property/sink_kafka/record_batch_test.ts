@@ -43,7 +43,11 @@ const RECORD: fc.Arbitrary<Required<Omit<RecordDraft, "topic">>> = fc.record({
 /** What a reader must get. */
 function expected({ key, value, headers, createdMs }: RecordDraft): ReadRecord {
   const bytes = (given: string | Uint8Array | null | undefined) =>
-    given == null ? null : typeof given === "string" ? ENCODER.encode(given) : Uint8Array.from(given);
+    given === null || given === undefined
+      ? null
+      : typeof given === "string"
+      ? ENCODER.encode(given)
+      : Uint8Array.from(given);
   return {
     timestamp: createdMs!,
     key: bytes(key),
