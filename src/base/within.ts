@@ -16,6 +16,7 @@ export async function within<T>(clock: Clock, ms: number, work: Promise<T>): Pro
   try {
     return await Promise.race([work, timeout]);
   } finally {
-    settled.abort();
+    // Any reason: without one an exception is built each time, which cost an eighth of the main thread in steady load.
+    settled.abort(null);
   }
 }

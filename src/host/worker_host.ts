@@ -225,7 +225,8 @@ export class WorkerHost {
       ? { fault: readFault(content["fault"], "fault") }
       : { value: pending.read(content) };
     this.#pending.delete(n);
-    pending.expiry.abort();
+    // Any reason: without one an exception is built for each page.
+    pending.expiry.abort(null);
     pending.resolve(reply);
   }
 
