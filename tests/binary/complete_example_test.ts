@@ -102,7 +102,9 @@ async function reachesIdle(url: string): Promise<void> {
   await waitUntil(async () => {
     const outcome = await pgTide(["status", "--postgres-url", url]);
     assertGood(outcome);
-    return new RegExp(`^${PIPELINE} +orders +kafka-relay +kafka +idle +0 +0\\.0 s +0$`, "m").test(outcome.out);
+    return new RegExp(`^${PIPELINE} +orders +kafka-relay +kafka +idle +0 +0\\.0 s +0$`, "m").test(
+      outcome.out,
+    );
   }, { what: "status to show an idle pipeline", timeoutMs: 60_000, intervalMs: 200 });
 }
 
