@@ -41,7 +41,10 @@ export function markOf(xid: number, topId: number): Mark {
   return { snapshot: `${xid}:${xid}:`, topId, nextXid: String(xid) };
 }
 
-/** A window between two marks with nothing open. */
+/**
+ * A window between two marks with nothing open. Its transaction ids are such as any server has given out: greater ones would
+ * look like those of another server.
+ */
 export function windowOf(number: number, fromId: number, toId: number): Window {
-  return { number, lower: markOf(1_000 + fromId, fromId), upper: markOf(1_000 + toId, toId) };
+  return { number, lower: markOf(9 + number, fromId), upper: markOf(10 + number, toId) };
 }
