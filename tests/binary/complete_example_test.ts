@@ -10,11 +10,11 @@ import {
 } from "../demo/complete_example.ts";
 import { readTopicByJava, textOf } from "../support/consume.ts";
 import { type KafkaServer, startKafka } from "../support/kafka.ts";
+import { AUTHENTICATION, MINIMAL, PRODUCTION } from "../support/page_configurations.ts";
 import { type PostgresServer, sharedPostgres, startPostgres } from "../support/postgres.ts";
 import { COMPILED, RelayProcess } from "../support/relay_process.ts";
 import { waitUntil } from "../support/wait.ts";
 import { Deployment, type Outcome, pgTide } from "./deployment.ts";
-import { AUTHENTICATION, MINIMAL, PRODUCTION } from "./page_configurations.ts";
 
 /** The page's command has this URL, but for host and port. */
 async function createTheDatabase(postgres: PostgresServer): Promise<string> {

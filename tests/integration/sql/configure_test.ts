@@ -4,61 +4,9 @@
 
 import { strict as assert } from "node:assert";
 import type postgres from "postgres";
+import { CONFIGURE_THE_PIPELINE } from "../../demo/complete_example.ts";
+import { MINIMAL as PAGE_MINIMAL, PRODUCTION as PAGE_PRODUCTION } from "../../support/page_configurations.ts";
 import { tideTest } from "../../support/tide_database.ts";
-
-/** The page's section "Minimal Configuration", word for word. */
-const PAGE_MINIMAL = `
-SELECT tide.relay_set_outbox(
-    'orders-to-kafka',          -- pipeline name
-    'orders',                    -- outbox name
-    'kafka-relay',               -- consumer group
-    '{
-        "sink_type": "kafka",
-        "brokers": "localhost:9092",
-        "topic": "order-events"
-    }'::jsonb
-);`;
-
-/** The page's section "Production Configuration", word for word. */
-const PAGE_PRODUCTION = `
-SELECT tide.relay_set_outbox(
-    'orders-to-kafka',
-    'orders',
-    'kafka-relay',
-    '{
-        "sink_type": "kafka",
-        "brokers": "\${env:KAFKA_BROKERS}",
-        "topic": "orders.events.{op}",
-        "sasl_mechanism": "SCRAM-SHA-256",
-        "sasl_username": "\${env:KAFKA_USERNAME}",
-        "sasl_password": "\${env:KAFKA_PASSWORD}",
-        "tls_enabled": true,
-        "compression": "zstd",
-        "acks": "all",
-        "batch_size": 500,
-        "linger_ms": 50,
-        "idempotent": true,
-        "request_timeout_ms": 30000
-    }'::jsonb
-);`;
-
-/** Step 3 of the page's "Complete Example", word for word. */
-const PAGE_COMPLETE = `
-SELECT tide.relay_set_outbox(
-    'orders-to-kafka',
-    'orders',
-    'kafka-relay',
-    '{
-        "sink_type": "kafka",
-        "brokers": "kafka:9092",
-        "topic": "order-events",
-        "compression": "zstd",
-        "acks": "all",
-        "idempotent": true,
-        "batch_size": 100
-    }'::jsonb
-);
-SELECT tide.relay_enable('orders-to-kafka');`;
 
 const MINIMAL = { sink_type: "kafka", brokers: "localhost:9092", topic: "order-events" };
 
@@ -73,7 +21,7 @@ function pipelines(sql: postgres.Sql) {
 
 tideTest("the page's configurations are accepted as they stand", async ({ sql }) => {
   await sql`SELECT tide.outbox_create('orders', retention_hours => 48)`;
-  for (const statement of [PAGE_MINIMAL, PAGE_PRODUCTION, PAGE_COMPLETE]) {
+  for (const statement of [PAGE_MINIMAL, PAGE_PRODUCTION, CONFIGURE_THE_PIPELINE]) {
     await sql.unsafe(statement).simple();
   }
   const [pipeline, ...more] = await pipelines(sql);
