@@ -19,18 +19,18 @@ import {
   type RecordPage,
   unavailable,
 } from "@pg-tide/sdk";
-import { Accumulator } from "./accumulator.ts";
+import { Accumulator } from "./produce/accumulator.ts";
 import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
-import { Cluster } from "./cluster.ts";
-import type { ClusterPort } from "./cluster_port.ts";
-import { onlySecretsDiffer, type Options, parseOptions } from "./config.ts";
-import { Entrance } from "./entrance.ts";
-import { overdue } from "./faults.ts";
-import { LeaderSearch, type Stalled } from "./leader_search.ts";
-import { PageDelivery } from "./page_delivery.ts";
-import { newProducer } from "./producer_ids.ts";
-import { Sender } from "./sender.ts";
-import type { Producer } from "./sequencer.ts";
+import { Cluster } from "./cluster/cluster.ts";
+import type { ClusterPort } from "./cluster/cluster_port.ts";
+import { onlySecretsDiffer, type Options, parseOptions } from "./config/options.ts";
+import { Entrance } from "./produce/entrance.ts";
+import { overdue } from "./fault/faults.ts";
+import { LeaderSearch, type Stalled } from "./cluster/leader_search.ts";
+import { PageDelivery } from "./produce/page_delivery.ts";
+import { newProducer } from "./produce/producer_ids.ts";
+import { Sender } from "./produce/sender.ts";
+import type { Producer } from "./cluster/cluster_port.ts";
 
 /** How often the cluster is asked about everything, in milliseconds (Java: `metadata.max.age.ms`): topics get partitions added. */
 const METADATA_AGE_MS = 300_000;

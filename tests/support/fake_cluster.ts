@@ -6,14 +6,14 @@
  */
 
 import { FaultError, unavailable } from "../../plugins/sdk/mod.ts";
-import type { ClusterPort, Topic } from "../../plugins/sink_kafka/cluster_port.ts";
+import type { ClusterPort, Topic } from "../../plugins/sink_kafka/cluster/cluster_port.ts";
 import type {
   PartitionResult,
   ProduceAnswer,
   Producing,
   TopicBatches,
-} from "../../plugins/sink_kafka/produce_api.ts";
-import type { Producer } from "../../plugins/sink_kafka/sequencer.ts";
+} from "../../plugins/sink_kafka/cluster/produce_api.ts";
+import type { Producer } from "../../plugins/sink_kafka/cluster/cluster_port.ts";
 import { CODES, FakePartition } from "./fake_partition.ts";
 import { readBatch } from "./record_batch_reader.ts";
 import type { VirtualClock } from "./virtual_clock.ts";

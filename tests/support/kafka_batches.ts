@@ -4,9 +4,9 @@
  * @module
  */
 
-import { Batch } from "../../plugins/sink_kafka/batch.ts";
-import { PageDelivery } from "../../plugins/sink_kafka/page_delivery.ts";
-import { PartitionQueue } from "../../plugins/sink_kafka/partition_queue.ts";
+import { Batch } from "../../plugins/sink_kafka/produce/batch.ts";
+import { PageDelivery } from "../../plugins/sink_kafka/produce/page_delivery.ts";
+import { PartitionQueue } from "../../plugins/sink_kafka/produce/partition_queue.ts";
 import { CREATED_MS, type RecordDraft, recordPage } from "./kafka_sink.ts";
 
 /** How a batch is made. */

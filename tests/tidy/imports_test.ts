@@ -38,7 +38,11 @@ Deno.test("forbiddenImports() refuses what a room may not import", () => {
     ["src/cli/a.ts", ["../host/grant.ts", "../../tests/support/b.ts", "npm:commander"], ["commander"]],
     ["plugins/sink_kafka/a.ts", ["../../src/base/b.ts", "../sink_stdout/b.ts", "../sdk/mod.ts", "postgres"], [
       "@pg-tide/sdk",
+      "./cluster/b.ts",
+    ]],
+    ["plugins/sink_kafka/cluster/a.ts", ["../produce/b.ts", "../sink.ts", "node:zlib"], [
       "@platformatic/kafka",
+      "../config/b.ts",
     ]],
     ["plugins/registry.ts", ["../src/base/b.ts", "@platformatic/kafka", "./sink_kafka/worker.ts"], [
       "./sdk/mod.ts",

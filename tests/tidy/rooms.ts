@@ -28,13 +28,33 @@ const STAGE_NAMES = ["read", "transform", "route", "encode", "deliver", "ack"] a
 const STAGES = STAGE_NAMES.map((name) => `src/${name}/`);
 const CONTRACTS = STAGES.map((stage) => `${stage}mod.ts`);
 
-const PLUGINS: readonly Room[] = [
+const KAFKA = "plugins/sink_kafka/";
+const KAFKA_CLOCK = `${KAFKA}clock.ts`;
+
+/** The Kafka sink's floors, from the ground up. */
+const KAFKA_ROOMS: readonly Room[] = [
+  { place: `${KAFKA}config/`, may: [SDK] },
   {
-    place: "plugins/sink_kafka/",
-    may: [SDK],
-    packages: ["@platformatic/kafka", "@platformatic/wasm-utils"],
+    place: `${KAFKA}record/`,
+    may: [`${KAFKA}config/`, SDK],
+    packages: ["@platformatic/wasm-utils"],
     node: ["buffer", "zlib"],
   },
+  { place: `${KAFKA}fault/`, may: [`${KAFKA}config/`, SDK] },
+  {
+    place: `${KAFKA}cluster/`,
+    may: [KAFKA_CLOCK, `${KAFKA}config/`, `${KAFKA}fault/`, SDK],
+    packages: ["@platformatic/kafka"],
+    node: ["buffer"],
+  },
+  {
+    place: `${KAFKA}produce/`,
+    may: [KAFKA_CLOCK, `${KAFKA}config/`, `${KAFKA}record/`, `${KAFKA}fault/`, `${KAFKA}cluster/`, SDK],
+  },
+];
+
+const PLUGINS: readonly Room[] = [
+  { place: KAFKA, may: [SDK] },
   { place: "plugins/sink_stdout/", may: [SDK] },
   { place: "plugins/format_json/", may: [SDK] },
 ];
@@ -97,6 +117,7 @@ export const ROOMS: readonly Room[] = [
     packages: ["commander"],
   },
   { place: "plugins/sdk/", may: [] },
+  ...KAFKA_ROOMS,
   ...PLUGINS,
   {
     place: "plugins/registry.ts",

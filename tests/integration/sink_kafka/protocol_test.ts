@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ERROR_CLASSES } from "../../../plugins/sink_kafka/classify.ts";
+import { ERROR_CLASSES } from "../../../plugins/sink_kafka/fault/classify.ts";
 import { sharedKafka } from "../../support/kafka.ts";
 
 /** Every error of the protocol, as the broker's release lists them for its documentation. */

@@ -4,8 +4,8 @@
 
 import assert from "node:assert/strict";
 import type { Clock } from "../../../plugins/sink_kafka/clock.ts";
-import { parseOptions } from "../../../plugins/sink_kafka/config.ts";
-import type { ProduceAnswer, TopicBatches } from "../../../plugins/sink_kafka/produce_api.ts";
+import { parseOptions } from "../../../plugins/sink_kafka/config/options.ts";
+import type { ProduceAnswer, TopicBatches } from "../../../plugins/sink_kafka/cluster/produce_api.ts";
 import { KafkaSink } from "../../../plugins/sink_kafka/sink.ts";
 import { type ClusterFaults, FakeCluster } from "../../support/fake_cluster.ts";
 import { Delivery, kafkaConfig } from "../../support/kafka_sink.ts";

@@ -5,8 +5,8 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import type { Header } from "../../../plugins/sdk/mod.ts";
-import { CODECS } from "../../../plugins/sink_kafka/compression.ts";
-import { NO_STAMP, RecordBatchBuilder, stampBatch } from "../../../plugins/sink_kafka/record_batch.ts";
+import { CODECS } from "../../../plugins/sink_kafka/record/compression.ts";
+import { NO_STAMP, RecordBatchBuilder, stampBatch } from "../../../plugins/sink_kafka/record/record_batch.ts";
 import { readTopicByJava } from "../../support/consume.ts";
 import { sharedKafka } from "../../support/kafka.ts";
 import { openInProcess, type RecordDraft, recordPage } from "../../support/kafka_sink.ts";

@@ -1,8 +1,12 @@
 import type { Answer, Fault } from "@pg-tide/sdk";
 import assert from "node:assert/strict";
-import type { ClusterPort } from "../../../plugins/sink_kafka/cluster_port.ts";
-import { parseOptions } from "../../../plugins/sink_kafka/config.ts";
-import type { ProduceAnswer, Producing, TopicBatches } from "../../../plugins/sink_kafka/produce_api.ts";
+import type { ClusterPort } from "../../../plugins/sink_kafka/cluster/cluster_port.ts";
+import { parseOptions } from "../../../plugins/sink_kafka/config/options.ts";
+import type {
+  ProduceAnswer,
+  Producing,
+  TopicBatches,
+} from "../../../plugins/sink_kafka/cluster/produce_api.ts";
 import { KafkaSink } from "../../../plugins/sink_kafka/sink.ts";
 import { kafkaConfig, recordPage } from "../../support/kafka_sink.ts";
 import { SinkClock } from "../../support/sink_clock.ts";

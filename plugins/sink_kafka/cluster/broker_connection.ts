@@ -1,0 +1,297 @@
+/**
+ * A connection to one broker: connects, authenticates, and finds out which versions of the protocol to speak.
+ *
+ * @module
+ */
+
+import {
+  apiVersionsV0,
+  apiVersionsV3,
+  Connection,
+  type ConnectionOptions,
+  initProducerIdV3,
+  initProducerIdV4,
+  metadataV10,
+  metadataV12,
+  metadataV9,
+} from "@platformatic/kafka";
+import type { Clock } from "../clock.ts";
+import type { Address } from "../config/connection.ts";
+import type { Options } from "../config/options.ts";
+import type { Producer } from "./cluster_port.ts";
+import {
+  PRODUCE_KEY,
+  PRODUCE_VERSIONS,
+  type ProduceAnswer,
+  type ProduceApi,
+  produceApi,
+  type ProduceVersion,
+  type Producing,
+  type TopicBatches,
+} from "./produce_api.ts";
+
+/** How long the connection, TLS and SASL may take together, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** How long a closing connection may take to send what it has, in milliseconds: a hung broker takes nothing. */
+const FLUSH_MS = 2_000;
+
+/** More than the sender and the cluster ever have in flight: they bound it, not the library. */
+const REQUESTS_MAX = 64;
+
+const METADATA_KEY = 3;
+const INIT_PRODUCER_ID_KEY = 22;
+
+/** Version 11 is left out: the library's request for it has a field too many, and brokers hang up on it. */
+const METADATA = [metadataV12, metadataV10, metadataV9] as const;
+const INIT_PRODUCER_ID = [initProducerIdV4, initProducerIdV3] as const;
+
+const PRODUCE: Readonly<Record<ProduceVersion, ProduceApi>> = {
+  7: produceApi(7),
+  8: produceApi(8),
+  9: produceApi(9),
+};
+
+/** What a cluster says about itself and some topics. */
+export interface Metadata {
+  readonly brokers: readonly { readonly nodeId: number; readonly host: string; readonly port: number }[];
+  readonly topics: readonly TopicMetadata[];
+}
+
+/** What a cluster says about a topic. */
+export interface TopicMetadata {
+  readonly name?: string | null | undefined;
+  readonly errorCode: number;
+  readonly partitions: readonly {
+    readonly errorCode: number;
+    readonly partitionIndex: number;
+    readonly leaderId: number;
+  }[];
+}
+
+/** Thrown when a broker is too old, not a broker, or one that cannot do what is asked. */
+export class UnsupportedBrokerError extends Error {
+  override readonly name = "UnsupportedBrokerError";
+  constructor(
+    message: string,
+    readonly code: "UNSUPPORTED_VERSION" | "IDEMPOTENCE_NOT_OFFERED" = "UNSUPPORTED_VERSION",
+  ) {
+    super(message);
+  }
+}
+
+interface Versions {
+  readonly produce: ProduceApi;
+  readonly metadata: typeof METADATA[number];
+  /** Absent where the broker gives out no producer ids, which only idempotent producers need. */
+  readonly initProducerId: typeof INIT_PRODUCER_ID[number] | undefined;
+}
+
+/** A connection to one broker, made when it is first needed. */
+export class BrokerConnection implements Producing {
+  readonly address: Address;
+  readonly #options: Options;
+  readonly #clock: Clock;
+  readonly #connection: Connection;
+  #versions: Versions | undefined;
+  #opening: Promise<void> | undefined;
+  /** Produce requests that are not answered. */
+  #pending = 0;
+  #retired = false;
+
+  constructor(address: Address, options: Options, clock: Clock) {
+    this.address = address;
+    this.#options = options;
+    this.#clock = clock;
+    this.#connection = new Connection(options.clientId, connectionOptions(options));
+    // Whoever has a request on the connection is told by its callback; without a listener the event would be uncaught.
+    this.#connection.on("error", () => {});
+  }
+
+  /** Whether requests can be sent. */
+  get ready(): boolean {
+    return this.#versions !== undefined && this.#connection.isConnected();
+  }
+
+  /** Whether it was open once and will not be any more; another one must be made. */
+  get lost(): boolean {
+    return this.#versions !== undefined && !this.#connection.isConnected() && !this.#reauthenticating;
+  }
+
+  /** Connect, unless connected. Rejects with what the library or the socket says. */
+  async open(): Promise<void> {
+    this.#opening ??= this.#open();
+    await this.#opening;
+    if (this.#reauthenticating) await this.#connection.ready();
+  }
+
+  /** Close it as soon as no request is in flight. */
+  async retire(): Promise<void> {
+    this.#retired = true;
+    if (this.#pending === 0) await this.close();
+  }
+
+  get #reauthenticating(): boolean {
+    return this.#connection.status === "reauthenticating";
+  }
+
+  async #open(): Promise<void> {
+    try {
+      await this.#connection.connect(this.address.host, this.address.port);
+      this.#versions = negotiate(await this.#apiVersions());
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  /** See {@link Producing.produce}. */
+  produce(
+    acks: number,
+    timeoutMs: number,
+    topics: readonly TopicBatches[],
+    done: (error: Error | null, answer?: ProduceAnswer) => void,
+  ): void {
+    const { produce } = this.#negotiated();
+    this.#pending++;
+    const finish = (error: Error | null, answer?: ProduceAnswer) => {
+      this.#pending--;
+      if (this.#retired && this.#pending === 0) this.close();
+      done(error, answer);
+    };
+    if (acks === 0) return this.#write(produce, timeoutMs, topics, finish);
+    produce(this.#connection, acks, timeoutMs, topics, (error, answer) => {
+      if (typeof answer === "object" && !error) finish(null, answer);
+      else finish(error ?? new Error("Cannot read the broker's answer"));
+    });
+  }
+
+  /** Send a Produce request that the broker does not answer: it is done when the socket has taken it. */
+  #write(
+    produce: ProduceApi,
+    timeoutMs: number,
+    topics: readonly TopicBatches[],
+    done: (error: Error | null) => void,
+  ): void {
+    const connection = this.#connection;
+    let open = true;
+    let callOff = () => {};
+    const finish = (error: Error | null) => {
+      if (!open) return;
+      open = false;
+      callOff();
+      connection.removeListener("drain", onDrain);
+      connection.removeListener("close", onClose);
+      done(error);
+    };
+    const onDrain = () => finish(null);
+    const onClose = () => finish(new Error("Connection closed"));
+    produce(connection, 0, timeoutMs, topics, (error, taken) => {
+      if (error) finish(error);
+      else if (taken === true) finish(null);
+    });
+    if (!open) return;
+    // The socket is full, which may last; the library says "drain" when it has taken all, and nothing when it is closed before.
+    connection.once("drain", onDrain);
+    connection.once("close", onClose);
+    callOff = this.#clock.after(timeoutMs, () => connection.socket?.destroy());
+  }
+
+  /** Ask about topics. The broker creates missing ones if its configuration says so. */
+  async metadata(topics: readonly string[]): Promise<Metadata> {
+    const { metadata } = this.#negotiated();
+    try {
+      return await metadata.api.async(this.#connection, [...topics], true, false);
+    } catch (error) {
+      // The library throws when any topic has an error, and keeps the answer in the error.
+      const answer = (error as { response?: unknown }).response;
+      if (isMetadata(answer)) return answer;
+      throw error;
+    }
+  }
+
+  /** Ask for a new producer id. */
+  async initProducerId(): Promise<Producer> {
+    const { initProducerId } = this.#negotiated();
+    if (initProducerId === undefined) {
+      throw new UnsupportedBrokerError(
+        "Cannot get a producer id: the broker gives out none",
+        "IDEMPOTENCE_NOT_OFFERED",
+      );
+    }
+    const answer = await initProducerId.api.async(this.#connection, null, 60_000, -1n, -1);
+    return { id: answer.producerId, epoch: answer.producerEpoch };
+  }
+
+  /** Close it; requests in flight fail. What the socket has taken still goes out, because with `acks` 0 it counts as delivered. */
+  async close(): Promise<void> {
+    const { ready } = this;
+    const { socket } = this.#connection;
+    this.#connection.close(() => {});
+    if (socket === undefined || socket.closed) return;
+    const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+    if (!ready) socket.destroy();
+    const callOff = this.#clock.after(FLUSH_MS, () => socket.destroy());
+    await closed;
+    callOff();
+  }
+
+  #negotiated(): Versions {
+    if (this.#versions === undefined) {
+      throw new UnsupportedBrokerError("Cannot send: the connection is not open");
+    }
+    return this.#versions;
+  }
+
+  async #apiVersions(): Promise<ReadonlyMap<number, VersionRange>> {
+    const { apiKeys } = await apiVersionsV3.api.async(this.#connection, "pg-tide", "1").catch(() =>
+      apiVersionsV0.api.async(this.#connection, "pg-tide", "1")
+    );
+    return new Map(apiKeys.map(({ apiKey, minVersion, maxVersion }) => [apiKey, [minVersion, maxVersion]]));
+  }
+}
+
+type VersionRange = readonly [min: number, max: number];
+
+/** The best versions that both sides speak. */
+function negotiate(offered: ReadonlyMap<number, VersionRange>): Versions {
+  const spoken = (key: number, version: number) => {
+    const [min, max] = offered.get(key) ?? [Infinity, -Infinity];
+    return version >= min && version <= max;
+  };
+  const produce = PRODUCE_VERSIONS.find((version) => spoken(PRODUCE_KEY, version));
+  const metadata = METADATA.find(({ api }) => spoken(METADATA_KEY, api.version));
+  if (produce === undefined) throw notSpoken("Produce", offered.get(PRODUCE_KEY), PRODUCE_VERSIONS);
+  if (metadata === undefined) {
+    throw notSpoken("Metadata", offered.get(METADATA_KEY), METADATA.map(({ api }) => api.version));
+  }
+  const initProducerId = INIT_PRODUCER_ID.find(({ api }) => spoken(INIT_PRODUCER_ID_KEY, api.version));
+  return { produce: PRODUCE[produce], metadata, initProducerId };
+}
+
+function notSpoken(
+  request: string,
+  offered: VersionRange | undefined,
+  ours: readonly number[],
+): UnsupportedBrokerError {
+  return new UnsupportedBrokerError(
+    `Cannot talk to the broker: it offers versions ${
+      offered?.join(" to ") ?? "none"
+    } of ${request}, expected one of ${ours.join(", ")} (Apache Kafka 2.8 or later)`,
+  );
+}
+
+function connectionOptions(options: Options): ConnectionOptions {
+  return {
+    connectTimeout: Math.min(CONNECT_TIMEOUT_MS, options.requestTimeoutMs),
+    requestTimeout: options.requestTimeoutMs,
+    maxInflights: REQUESTS_MAX,
+    handleBackPressure: options.acks === 0,
+    ...(options.tls === undefined ? {} : { tls: { ...options.tls, minVersion: "TLSv1.2" } }),
+    ...(options.sasl === undefined ? {} : { sasl: { ...options.sasl } }),
+  };
+}
+
+function isMetadata(value: unknown): value is Metadata {
+  return typeof value === "object" && value !== null && "brokers" in value && "topics" in value;
+}

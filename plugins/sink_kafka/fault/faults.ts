@@ -1,0 +1,254 @@
+/**
+ * What is told to people: an error as a fault with the address, topic and user concerned, and what to do.
+ *
+ * No text says for how long something has been so: the same trouble again is then the same text, and no news for the log.
+ *
+ * @module
+ */
+
+import { type Fault, FaultError, misconfigured, unavailable } from "@pg-tide/sdk";
+import { classify } from "./classify.ts";
+import { type Address, formatAddress } from "../config/connection.ts";
+import type { Options } from "../config/options.ts";
+
+/** Codes of errors by which TLS says that it does not trust the broker's certificate. */
+const CERTIFICATE_CODES = new Set([
+  "CERT_HAS_EXPIRED",
+  "CERT_NOT_YET_VALID",
+  "CERT_UNTRUSTED",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+]);
+
+const CHECK_CONNECTION =
+  "Check that broker addresses are correct and include ports, that the network lets the relay " +
+  "through (firewall rules, security groups, VPC peering), that DNS resolves the broker hostnames, and that tls_enabled is " +
+  "set if the cluster requires TLS";
+
+/** What one error and its causes say, in the words and codes of whoever raised them. */
+interface Told {
+  readonly codes: readonly string[];
+  readonly text: string;
+}
+
+/** The fault that a thrown value stands for. What nobody foresaw is an outage: it is tried again, and told in its own words. */
+export function asFault(error: unknown): Fault {
+  return error instanceof FaultError ? error.fault : unavailable("KAFKA_SINK", tell(error).text);
+}
+
+/** The fault of a broker that could not be connected to. `advertised`: its address was named by the cluster. */
+export function connectionFault(
+  error: unknown,
+  address: Address,
+  advertised: boolean,
+  options: Options,
+): Fault {
+  const where = formatAddress(address);
+  const told = tell(error);
+  // A name that the Worker may not reach is not even looked up, and that fails in another way than an address.
+  const forbidden = told.codes.includes("NotCapable") || /getaddrinfo EPERM/.test(told.text);
+  if (forbidden) return { kind: "hosts", hosts: [where] };
+  return authenticationFault(told, where, options) ?? tlsFault(told, where) ?? versionFault(told, where) ??
+    unavailable("BROKER_UNREACHABLE", unreachable(where, advertised, told, options));
+}
+
+function unreachable(where: string, advertised: boolean, told: Told, options: Options): string {
+  const origin = advertised
+    ? " (the address that the cluster advertises: the relay must be able to reach it, see advertised.listeners)"
+    : "";
+  // A broker that wants TLS, a client certificate or SASL and does not get it closes the connection without a word.
+  const closed = /closed|reset/i.test(told.text)
+    ? `. The broker closed the connection: ${
+      options.tls === undefined
+        ? "it may want TLS (tls_enabled)"
+        : "it may want a client certificate (tls_client_cert), or no TLS"
+    }${options.sasl === undefined ? " or SASL (sasl_mechanism)" : ""}`
+    : "";
+  return `Cannot reach Kafka broker ${where}${origin}: ${told.text}${closed}. ${CHECK_CONNECTION}`;
+}
+
+function authenticationFault(told: Told, where: string, options: Options): Fault | undefined {
+  const refused = told.codes.some((code) =>
+    code === "PLT_KFK_AUTHENTICATION" || code === "SASL_AUTHENTICATION_FAILED" ||
+    code === "UNSUPPORTED_SASL_MECHANISM"
+  );
+  if (!refused || options.sasl === undefined) return undefined;
+  return misconfigured(
+    "SASL_AUTHENTICATION_FAILED",
+    `SASL authentication failed: broker ${where} refused user "${options.sasl.username}" with ` +
+      `sasl_mechanism "${options.sasl.mechanism}"`,
+    "Verify that sasl_mechanism matches what the cluster expects, and that the variables that hold sasl_username and " +
+      "sasl_password are set; for Confluent Cloud use the API key (not the cluster ID) as the username",
+  );
+}
+
+function tlsFault(told: Told, where: string): Fault | undefined {
+  const certificate = told.codes.find((code) => CERTIFICATE_CODES.has(code));
+  if (
+    certificate !== undefined || /UnknownIssuer|invalid peer certificate|NotValidForName/i.test(told.text)
+  ) {
+    return misconfigured(
+      "TLS_CERTIFICATE",
+      `Cannot trust Kafka broker ${where}: ${told.text}`,
+      "Set tls_ca_cert to the authority that signed the broker's certificate, and use the name in brokers that the certificate is made for",
+    );
+  }
+  if (/requires TLS/i.test(told.text)) {
+    return misconfigured(
+      "TLS_REQUIRED",
+      `Cannot talk to Kafka broker ${where}: it answers with TLS`,
+      "Set tls_enabled to true",
+    );
+  }
+  if (/TLS handshake failed|received corrupt message/i.test(told.text)) {
+    return misconfigured(
+      "TLS_NOT_OFFERED",
+      `Cannot talk TLS to Kafka broker ${where}: ${told.text}`,
+      "Use the port of the broker's TLS listener, or set tls_enabled to false",
+    );
+  }
+  return undefined;
+}
+
+function versionFault(told: Told, where: string): Fault | undefined {
+  const advice: Readonly<Record<string, string>> = {
+    UNSUPPORTED_VERSION: "Use Apache Kafka 2.8 or later, or a compatible service",
+    IDEMPOTENCE_NOT_OFFERED: "Set idempotent to false, or use a cluster that supports idempotent producers",
+  };
+  const code = told.codes.find((one) => Object.hasOwn(advice, one));
+  return code === undefined
+    ? undefined
+    : misconfigured(code, `Cannot use Kafka broker ${where}: ${told.text}`, advice[code]!);
+}
+
+/** The fault of a topic that does not exist. */
+export function missingTopic(topic: string): Fault {
+  return misconfigured(
+    "UNKNOWN_TOPIC_OR_PARTITION",
+    `Topic does not exist: "${topic}"`,
+    `Create the topic: kafka-topics --create --topic ${topic} --partitions 6 --replication-factor 3; ` +
+      "or set auto.create.topics.enable=true on the cluster (not recommended for production). Without the right to " +
+      "describe a topic it also seems not to exist",
+  );
+}
+
+/** The fault for an error code that needs a person. */
+export function blockedFault(
+  code: number,
+  message: string | null,
+  operation: string,
+  topic: string | undefined,
+  options: Options,
+): Fault {
+  const { name, why } = classify(code);
+  const what = topic === undefined ? operation : `${operation} topic "${topic}"`;
+  const said = message === null || message === "" ? "" : `: ${message}`;
+  return misconfigured(
+    name,
+    `Cannot ${what}: ${name}, ${why}${said}`,
+    adviceFor(name, operation, topic, options),
+  );
+}
+
+/** The fault of a request that a broker cannot fulfil now. */
+export function unansweredFault(code: number, operation: string, address: Address): Fault {
+  const { name, why } = classify(code);
+  return unavailable(
+    name,
+    `Cannot ${operation}: Kafka broker ${formatAddress(address)} answers ${name}, ${why}`,
+  );
+}
+
+function adviceFor(name: string, operation: string, topic: string | undefined, options: Options): string {
+  const user = principal(options);
+  switch (name) {
+    case "TOPIC_AUTHORIZATION_FAILED":
+      return `Allow ${user} the operation ${
+        operation === "describe" ? "Describe" : "Write"
+      } on topic "${topic}": kafka-acls --add --allow-principal ${user} --operation Write --operation Describe --topic ${topic}`;
+    case "CLUSTER_AUTHORIZATION_FAILED":
+    case "TRANSACTIONAL_ID_AUTHORIZATION_FAILED":
+      return `Allow ${user} the operation IdempotentWrite on the cluster (needed before Kafka 2.8): kafka-acls --add ` +
+        `--allow-principal ${user} --operation IdempotentWrite --cluster; or set idempotent to false`;
+    case "INVALID_TOPIC_EXCEPTION":
+      return "Use letters, digits, '.', '_' and '-' in the topic's name, at most 249 of them, and no internal topic";
+    case "UNSUPPORTED_COMPRESSION_TYPE":
+      return `Choose another compression than "${options.compression}"`;
+    case "UNSUPPORTED_VERSION":
+      return "Use Apache Kafka 2.8 or later, or a compatible service";
+    case "SASL_AUTHENTICATION_FAILED":
+    case "ILLEGAL_SASL_STATE":
+    case "UNSUPPORTED_SASL_MECHANISM":
+      return "Verify that sasl_mechanism matches what the cluster expects, and check sasl_username and sasl_password";
+    default:
+      return "Check the topic's and the cluster's configuration, and the broker's log";
+  }
+}
+
+/** The principal as the broker's authorizer names it, as far as it is known here. */
+function principal(options: Options): string {
+  if (options.sasl !== undefined) return `User:${options.sasl.username}`;
+  return options.tls?.cert === undefined ? "User:ANONYMOUS" : "User:<the client certificate's subject>";
+}
+
+/** The fault of a partition that was tried for `delivery_timeout_ms`. */
+export function exhausted(topic: string, partition: number, last: string): Fault {
+  return unavailable(
+    "DELIVERY_TIMEOUT",
+    `Cannot write to partition ${partition} of topic "${topic}": ${last}`,
+  );
+}
+
+/** The fault of a topic that has lost partitions: its records must be distributed anew. */
+export function fewerPartitions(topic: string, count: number): Fault {
+  const reason = `Topic "${topic}" has only ${count} partitions now, so it was deleted and created again`;
+  return unavailable("UNKNOWN_TOPIC_OR_PARTITION", reason);
+}
+
+/** The fault of a page that was not delivered in time although its batches were not given up. */
+export function overdue(): Fault {
+  return unavailable(
+    "DELIVERY_TIMEOUT",
+    "Cannot deliver within delivery_timeout_ms: the brokers take records too slowly. Check their load and the quotas for this " +
+      "client_id and user",
+  );
+}
+
+/** The fault of a partition without a leader, or with -1 of a topic without any partition. */
+export function leaderless(topic: string, partition: number): Fault {
+  const what = partition < 0 ? `Topic "${topic}"` : `Partition ${partition} of topic "${topic}"`;
+  return unavailable(
+    "LEADER_NOT_AVAILABLE",
+    `${what} has no leader. Check which brokers are down: kafka-topics --describe --unavailable-partitions`,
+  );
+}
+
+/** Why a record is too large, with its sizes. */
+export function tooLarge(topic: string, recordBytes: number, batchBytes: number): string {
+  return `Message too large for topic "${topic}": the record has ${recordBytes} bytes, ${batchBytes} as sent in a batch of its ` +
+    "own, more than max.message.bytes allows. Check your message payload sizes, increase max.message.bytes on the broker or " +
+    "topic, or reduce the payload with a JMESPath projection (transform.payload)";
+}
+
+/** What an error and its causes say. */
+export function tell(error: unknown): Told {
+  const codes: string[] = [];
+  const texts: string[] = [];
+  const seen = new Set<unknown>();
+  let open: unknown[] = [error];
+  // Causes are few; the bound only keeps a cycle of aggregates from going on for ever.
+  while (open.length > 0 && seen.size < 32) {
+    const current = open.shift();
+    if (typeof current !== "object" || current === null || seen.has(current)) continue;
+    seen.add(current);
+    const { name, code, apiId, message, cause, errors } = current as Record<string, unknown>;
+    for (const word of [name, code, apiId]) if (typeof word === "string") codes.push(word);
+    if (typeof message === "string" && message !== "") texts.push(message.replace(/\.$/, ""));
+    open = [...open, cause, ...(Array.isArray(errors) ? errors : [])];
+  }
+  return { codes, text: [...new Set(texts)].join(": ") || String(error) };
+}

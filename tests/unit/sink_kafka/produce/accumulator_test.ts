@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { Accumulator, type AccumulatorOptions } from "../../../../plugins/sink_kafka/produce/accumulator.ts";
+import { CODECS } from "../../../../plugins/sink_kafka/record/compression.ts";
+import { PageDelivery } from "../../../../plugins/sink_kafka/produce/page_delivery.ts";
+import type { PartitionQueue } from "../../../../plugins/sink_kafka/produce/partition_queue.ts";
+import { NO_STAMP, stampBatch } from "../../../../plugins/sink_kafka/record/record_batch.ts";
+import { CREATED_MS, type RecordDraft, recordPage } from "../../../support/kafka_sink.ts";
+import { readBatch } from "../../../support/record_batch_reader.ts";
+import { SinkClock } from "../../../support/sink_clock.ts";
+
+function setup(options: Partial<AccumulatorOptions> = {}) {
+  const clock = new SinkClock();
+  const accumulator = new Accumulator({
+    batchSize: 3,
+    batchBytes: 10_000,
+    timestamp: "created",
+    clock,
+    ...options,
+  });
+  const filled: PartitionQueue[] = [];
+  const closed: PartitionQueue[] = [];
+  const events = {
+    filled: (queue: PartitionQueue) => filled.push(queue),
+    closed: (queue: PartitionQueue) => closed.push(queue),
+  };
+  const append = (drafts: readonly RecordDraft[], counts: readonly number[] = [1]) =>
+    accumulator.append(new PageDelivery(recordPage("t", drafts), 0), counts, events);
+  const counts = () => [...accumulator.queues()].map(({ waiting }) => waiting.map(({ count }) => count));
+  return { accumulator, append, clock, closed, counts, filled };
+}
+
+const records = (count: number): RecordDraft[] =>
+  Array.from({ length: count }, (_, i) => ({ key: "k", value: `${i}` }));
+
+Deno.test("Accumulator closes batches at batch_size, and goes on filling the last one with the next page", () => {
+  const { append, closed, counts, filled } = setup();
+  append(records(7));
+  assert.deepEqual(counts(), [[3, 3, 1]]);
+  append(records(1));
+  assert.deepEqual(counts(), [[3, 3, 2]]);
+  append(records(1));
+  assert.deepEqual(counts(), [[3, 3, 3]]);
+  assert.equal(filled.length, 1);
+  assert.equal(closed.length, 3);
+});
+
+Deno.test("Accumulator closes batches at their bytes, and gives a larger record one of its own", () => {
+  const { append, counts } = setup({ batchSize: 100, batchBytes: 300 });
+  append([{ value: "x".repeat(100) }, { value: "x".repeat(100) }, { value: "x".repeat(500) }, {
+    value: "x",
+  }]);
+  assert.deepEqual(counts(), [[2, 1, 1]]);
+});
+
+Deno.test("Accumulator makes smaller batches for a partition that has refused larger ones", () => {
+  const { accumulator, append, counts } = setup({ batchSize: 100 });
+  append(records(1));
+  const [queue] = accumulator.queues();
+  queue!.waiting.pop();
+  queue!.batchBytesMax = 100;
+  append(records(6));
+  assert.ok(counts()[0]!.length >= 2);
+});
+
+Deno.test("Accumulator keeps the partitions of topics apart, by key and by topic", () => {
+  const { accumulator, append } = setup({ batchSize: 100 });
+  append([{ key: "21" }, { key: "42" }, { key: "21", topic: "u" }, { key: "42" }], [3, 3]);
+  const queues = [...accumulator.queues()].map((
+    { topic, partition, waiting },
+  ) => [topic, partition, waiting[0]!.count]);
+  assert.deepEqual(queues, [["t", 0, 1], ["t", 1, 2], ["u", 0, 1]]);
+});
+
+Deno.test("Accumulator puts records without a key into one partition until its batch is full", () => {
+  const { append, counts } = setup();
+  append(Array.from({ length: 9 }, () => ({ value: "x" })), [2]);
+  assert.deepEqual(counts().flat(), [3, 3, 3]);
+  assert.equal(counts().length, 2);
+});
+
+Deno.test("Accumulator stamps records with their own time or with now, and takes them apart again", () => {
+  for (const timestamp of ["created", "now"] as const) {
+    const { accumulator, append, clock } = setup({ timestamp });
+    append([{ value: "a", createdMs: CREATED_MS + 0.9 }, { value: "b", createdMs: CREATED_MS - 3 }]);
+    const [queue] = accumulator.queues();
+    const batch = queue!.waiting[0]!;
+    const [whole] = accumulator.rebatch(batch.members(), 7);
+    for (const one of [batch, whole!]) {
+      one.seal(CODECS.none);
+      stampBatch(one.bytes!, NO_STAMP);
+      const times = readBatch(one.bytes!).records.map((record) => record.timestamp);
+      assert.deepEqual(
+        times,
+        timestamp === "now" ? [clock.wallMs(), clock.wallMs()] : [CREATED_MS, CREATED_MS - 3],
+      );
+    }
+    assert.ok(whole!.closed);
+    assert.equal(whole!.createdAtMs, 7);
+  }
+});

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import type { Topic } from "../../../../plugins/sink_kafka/cluster/cluster_port.ts";
+import { Entrance } from "../../../../plugins/sink_kafka/produce/entrance.ts";
+import { PageDelivery } from "../../../../plugins/sink_kafka/produce/page_delivery.ts";
+import { type RecordDraft, recordPage } from "../../../support/kafka_sink.ts";
+import { SinkClock } from "../../../support/sink_clock.ts";
+
+function setup() {
+  const topics = new Map<string, Topic>();
+  const missing: string[] = [];
+  const accepted: { readonly id: number; readonly counts: readonly number[] }[] = [];
+  const clock = new SinkClock();
+  const entrance = new Entrance({
+    clock,
+    cluster: { topic: (name) => topics.get(name) },
+    search: { missing: (topic) => void missing.push(topic) },
+    accept: ({ page }, counts) => accepted.push({ id: page.ids[0]!, counts }),
+  });
+  const enter = (id: number, drafts: readonly RecordDraft[]) =>
+    entrance.enter(new PageDelivery(recordPage("t", drafts, id), 0));
+  return { accepted, clock, enter, entrance, missing, topics };
+}
+
+Deno.test("Entrance lets a page in at once when its topics are known", () => {
+  const { accepted, enter, missing, topics } = setup();
+  topics.set("t", { errorCode: 0, leaders: [1, -1, 1] }).set("u", { errorCode: 0, leaders: [2] });
+  enter(1, [{ topic: "u" }, {}]);
+  assert.deepEqual(accepted, [{ id: 1, counts: [1, 3] }]);
+  assert.deepEqual(missing, []);
+});
+
+Deno.test("Entrance holds up the pages behind one whose topic is not known", async () => {
+  const { accepted, clock, enter, entrance, missing, topics } = setup();
+  topics.set("t", { errorCode: 0, leaders: [1] });
+  enter(1, [{ topic: "new" }, {}]);
+  enter(2, [{}]);
+  assert.deepEqual([accepted, missing], [[], ["new"]]);
+  await clock.pass(30);
+  topics.set("new", { errorCode: 3, leaders: [] });
+  entrance.admit();
+  assert.deepEqual([accepted, missing], [[], ["new", "new"]]);
+  assert.deepEqual([...entrance.stalled()], [{
+    topic: "new",
+    partition: -1,
+    stalledSinceMs: 0,
+    stalledBy: undefined,
+  }]);
+  topics.set("new", { errorCode: 0, leaders: [1, 1] });
+  entrance.admit();
+  assert.deepEqual(accepted, [{ id: 1, counts: [2, 1] }, { id: 2, counts: [1] }]);
+  assert.deepEqual([...entrance.stalled()], []);
+});
+
+Deno.test("Entrance does not wait for a topic that no record of a page goes to", () => {
+  const { accepted, entrance, topics } = setup();
+  topics.set("t", { errorCode: 0, leaders: [1] });
+  const page = { ...recordPage("t", [{}]), topics: ["unused", "t"], topic: Uint16Array.of(1) };
+  entrance.enter(new PageDelivery(page, 0));
+  assert.deepEqual(accepted, [{ id: 1, counts: [0, 1] }]);
+});
+
+Deno.test("Entrance forgets whom it has turned away", () => {
+  const { accepted, enter, entrance, topics } = setup();
+  enter(1, [{}]);
+  entrance.clear();
+  topics.set("t", { errorCode: 0, leaders: [1] });
+  entrance.admit();
+  assert.deepEqual([accepted, [...entrance.stalled()]], [[], []]);
+  enter(2, [{}]);
+  assert.deepEqual(accepted, [{ id: 2, counts: [1] }]);
+});

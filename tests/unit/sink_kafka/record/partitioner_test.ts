@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { partitionOfKey, StickyPartition } from "../../../../plugins/sink_kafka/record/partitioner.ts";
+
+Deno.test("partitionOfKey() puts keys where the Java client does, also when the hash is negative", () => {
+  const expected: Readonly<Record<string, readonly number[]>> = {
+    "21": [0, 0, 0, 12],
+    "foobar": [0, 0, 6, 14],
+    "a-little-bit-long-string": [2, 2, 8, 0],
+    "a-little-bit-longer-string": [2, 5, 11, 3],
+    "": [0, 3, 9, 9],
+    '{"id":1}': [0, 0, 0, 4],
+  };
+  for (const [key, partitions] of Object.entries(expected)) {
+    const bytes = new TextEncoder().encode(key);
+    assert.deepEqual(
+      [3, 6, 12, 16].map((count) => partitionOfKey(bytes, 0, bytes.length, count)),
+      partitions,
+      key,
+    );
+  }
+});
+
+/** Numbers in turn. */
+function numbers(...values: number[]): () => number {
+  let next = 0;
+  return () => values[next++ % values.length]!;
+}
+
+Deno.test("StickyPartition stays for so many records, then goes to another one", () => {
+  const sticky = new StickyPartition(numbers(0.5, 0.5, 0, 0.99), 3);
+  const partitions = Array.from({ length: 12 }, () => sticky.next(4));
+  assert.deepEqual(partitions, [2, 2, 2, 1, 1, 1, 0, 0, 0, 3, 3, 3]);
+});
+
+Deno.test("StickyPartition leaves a partition whose batch was closed, and no other", () => {
+  const sticky = new StickyPartition(numbers(0, 0.9), 100);
+  assert.equal(sticky.next(3), 0);
+  sticky.closed(2);
+  assert.equal(sticky.next(3), 0);
+  sticky.closed(0);
+  assert.equal(sticky.next(3), 2);
+});
+
+Deno.test("StickyPartition keeps within the partitions there are", () => {
+  const sticky = new StickyPartition(() => 0.999_999, 2);
+  assert.deepEqual([sticky.next(1), sticky.next(1), sticky.next(1)], [0, 0, 0]);
+  assert.equal(sticky.next(9), 0, "it stays as long as it can");
+  const shrinking = new StickyPartition(() => 0.999_999, 100);
+  assert.equal(shrinking.next(9), 8);
+  assert.equal(shrinking.next(2), 1);
+});
