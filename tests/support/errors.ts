@@ -22,6 +22,8 @@ const INSTALL: Readonly<Record<string, string>> = {
   npx: "Install Node.js 20 or newer, which brings npx: apt-get install nodejs npm, or brew install node",
   java:
     "Install Java 17 or newer, and Maven: apt-get install openjdk-17-jre-headless maven, or brew install openjdk@17 maven",
+  javac: "Install a JDK 17 or newer: apt-get install openjdk-17-jdk-headless, or brew install openjdk@17",
+  kcat: "Install kcat: apt-get install kcat, or brew install kcat",
   mvn: "Install Maven: apt-get install maven, or brew install maven",
   tar: "Install tar: apt-get install tar",
 };

@@ -10,7 +10,7 @@ import { lastLines, runCommand } from "./command.ts";
 import { installAdvice, MissingToolError } from "./errors.ts";
 
 /** A program that {@link requireTool} knows. */
-export type Tool = "java" | "mvn" | "npm";
+export type Tool = "java" | "javac" | "kcat" | "mvn" | "npm";
 
 /** The oldest Java that runs Apache Kafka's brokers. */
 const OLDEST_JAVA = 17;
@@ -18,6 +18,8 @@ const OLDEST_JAVA = 17;
 /** Debian's packages, by program; the first choice that a release of Debian has is taken. */
 const PACKAGES: Readonly<Record<Tool, readonly (readonly string[])[]>> = {
   java: [["openjdk-17-jre-headless"], ["default-jre-headless"]],
+  javac: [["openjdk-17-jdk-headless"], ["default-jdk-headless"]],
+  kcat: [["kcat"]],
   mvn: [["maven"]],
   npm: [["nodejs", "npm"]],
 };

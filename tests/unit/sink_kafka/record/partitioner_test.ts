@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { partitionOfKey, StickyPartition } from "../../../../plugins/sink_kafka/record/partitioner.ts";
+import { parseGolden, readGolden } from "../../../support/golden/murmur2_golden.ts";
 
 Deno.test("partitionOfKey() puts keys where the Java client does, also when the hash is negative", () => {
   const expected: Readonly<Record<string, readonly number[]>> = {
@@ -17,6 +18,19 @@ Deno.test("partitionOfKey() puts keys where the Java client does, also when the 
       partitions,
       key,
     );
+  }
+});
+
+Deno.test("partitionOfKey() puts 10,000 keys where Kafka's own partitioner does", async () => {
+  const keys = parseGolden(await readGolden());
+  assert.equal(new Set(keys.map(({ key }) => key.toBase64())).size, 10_000);
+  const counts = [1, 3, 12, 64, 1_000];
+  for (const { key, partitions } of keys) {
+    const ours = counts.map((count) => [count, partitionOfKey(key, 0, key.length, count)] as const);
+    assert.deepEqual(new Map(ours), partitions, `key ${key.toBase64()}`);
+  }
+  for (const count of counts) {
+    assert.equal(new Set(keys.map(({ partitions }) => partitions.get(count))).size, count);
   }
 });
 
