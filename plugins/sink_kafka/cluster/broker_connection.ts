@@ -4,31 +4,13 @@
  * @module
  */
 
-import {
-  apiVersionsV0,
-  apiVersionsV3,
-  Connection,
-  type ConnectionOptions,
-  initProducerIdV3,
-  initProducerIdV4,
-  metadataV10,
-  metadataV12,
-  metadataV9,
-} from "@platformatic/kafka";
+import { apiVersionsV0, apiVersionsV3, Connection, type ConnectionOptions } from "@platformatic/kafka";
 import type { Clock } from "../clock.ts";
 import type { Address } from "../config/connection.ts";
 import type { Options } from "../config/options.ts";
 import type { Producer } from "./cluster_port.ts";
-import {
-  PRODUCE_KEY,
-  PRODUCE_VERSIONS,
-  type ProduceAnswer,
-  type ProduceApi,
-  produceApi,
-  type ProduceVersion,
-  type Producing,
-  type TopicBatches,
-} from "./produce_api.ts";
+import type { ProduceAnswer, ProduceApi, Producing, TopicBatches } from "./produce_api.ts";
+import { negotiate, UnsupportedBrokerError, type VersionRange, type Versions } from "./versions.ts";
 
 /** How long the connection, TLS and SASL may take together, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -38,19 +20,6 @@ const FLUSH_MS = 2_000;
 
 /** More than the sender and the cluster ever have in flight: they bound it, not the library. */
 const REQUESTS_MAX = 64;
-
-const METADATA_KEY = 3;
-const INIT_PRODUCER_ID_KEY = 22;
-
-/** Version 11 is left out: the library's request for it has a field too many, and brokers hang up on it. */
-const METADATA = [metadataV12, metadataV10, metadataV9] as const;
-const INIT_PRODUCER_ID = [initProducerIdV4, initProducerIdV3] as const;
-
-const PRODUCE: Readonly<Record<ProduceVersion, ProduceApi>> = {
-  7: produceApi(7),
-  8: produceApi(8),
-  9: produceApi(9),
-};
 
 /** What a cluster says about itself and some topics. */
 export interface Metadata {
@@ -67,24 +36,6 @@ export interface TopicMetadata {
     readonly partitionIndex: number;
     readonly leaderId: number;
   }[];
-}
-
-/** Thrown when a broker is too old, not a broker, or one that cannot do what is asked. */
-export class UnsupportedBrokerError extends Error {
-  override readonly name = "UnsupportedBrokerError";
-  constructor(
-    message: string,
-    readonly code: "UNSUPPORTED_VERSION" | "IDEMPOTENCE_NOT_OFFERED" = "UNSUPPORTED_VERSION",
-  ) {
-    super(message);
-  }
-}
-
-interface Versions {
-  readonly produce: ProduceApi;
-  readonly metadata: typeof METADATA[number];
-  /** Absent where the broker gives out no producer ids, which only idempotent producers need. */
-  readonly initProducerId: typeof INIT_PRODUCER_ID[number] | undefined;
 }
 
 /** A connection to one broker, made when it is first needed. */
@@ -249,36 +200,6 @@ export class BrokerConnection implements Producing {
     );
     return new Map(apiKeys.map(({ apiKey, minVersion, maxVersion }) => [apiKey, [minVersion, maxVersion]]));
   }
-}
-
-type VersionRange = readonly [min: number, max: number];
-
-/** The best versions that both sides speak. */
-function negotiate(offered: ReadonlyMap<number, VersionRange>): Versions {
-  const spoken = (key: number, version: number) => {
-    const [min, max] = offered.get(key) ?? [Infinity, -Infinity];
-    return version >= min && version <= max;
-  };
-  const produce = PRODUCE_VERSIONS.find((version) => spoken(PRODUCE_KEY, version));
-  const metadata = METADATA.find(({ api }) => spoken(METADATA_KEY, api.version));
-  if (produce === undefined) throw notSpoken("Produce", offered.get(PRODUCE_KEY), PRODUCE_VERSIONS);
-  if (metadata === undefined) {
-    throw notSpoken("Metadata", offered.get(METADATA_KEY), METADATA.map(({ api }) => api.version));
-  }
-  const initProducerId = INIT_PRODUCER_ID.find(({ api }) => spoken(INIT_PRODUCER_ID_KEY, api.version));
-  return { produce: PRODUCE[produce], metadata, initProducerId };
-}
-
-function notSpoken(
-  request: string,
-  offered: VersionRange | undefined,
-  ours: readonly number[],
-): UnsupportedBrokerError {
-  return new UnsupportedBrokerError(
-    `Cannot talk to the broker: it offers versions ${
-      offered?.join(" to ") ?? "none"
-    } of ${request}, expected one of ${ours.join(", ")} (Apache Kafka 2.8 or later)`,
-  );
 }
 
 function connectionOptions(options: Options): ConnectionOptions {

@@ -1,6 +1,6 @@
 import { type Fault, FaultError, unavailable } from "@pg-tide/sdk";
 import assert from "node:assert/strict";
-import { UnsupportedBrokerError } from "../../../../plugins/sink_kafka/cluster/broker_connection.ts";
+import { UnsupportedBrokerError } from "../../../../plugins/sink_kafka/cluster/versions.ts";
 import { parseOptions } from "../../../../plugins/sink_kafka/config/options.ts";
 import {
   asFault,
