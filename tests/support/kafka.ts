@@ -64,9 +64,27 @@ export interface KafkaOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Ends a start that is under way, and removes what it has made. */
   readonly signal?: AbortSignal;
-  /** Of the JVM. @default `["-Xmx512m", "-Xms256m"]` */
+  /** Of the JVM. @default JVM_OPTIONS */
   readonly jvmOptions?: readonly string[];
+  /** Where else it listens, beside `PLAINTEXT` and for its controller. */
+  readonly listeners?: readonly KafkaListener[];
+  /** More for the formatter of its storage, such as the users that it knows from the start. */
+  readonly formatArgs?: readonly string[];
+  /** An existing folder for all of its files, which is removed with it. @default a new one */
+  readonly folder?: string;
 }
+
+/** Where a broker listens on the loopback interface. */
+export interface KafkaListener {
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: "PLAINTEXT" | "SSL" | "SASL_PLAINTEXT" | "SASL_SSL";
+  /** The host that clients are told. @default 127.0.0.1 */
+  readonly host?: string;
+}
+
+/** How much memory a broker for tests gets. */
+export const JVM_OPTIONS: readonly string[] = ["-Xmx512m", "-Xms256m"];
 
 const READY_WITHIN_MS = 120_000;
 
@@ -150,20 +168,22 @@ class LocalKafka extends RunningKafka implements KafkaServer {
   readonly #folder: string;
   readonly #properties: string;
   readonly #jvmOptions: readonly string[];
+  readonly #formatArgs: readonly string[];
   readonly #signal: AbortSignal | undefined;
   #daemon: Daemon | undefined;
 
   constructor(version: string, jars: string, options: KafkaOptions) {
-    const folder = Deno.makeTempDirSync({ prefix: "pg-tide-kafka-" });
+    const folder = options.folder ?? Deno.makeTempDirSync({ prefix: "pg-tide-kafka-" });
     const port = freePort();
     const brokers = `127.0.0.1:${port}`;
     super(version, brokers, join(folder, "data"));
     this.dataFolder = join(folder, "data");
     this.#jars = jars;
     this.#folder = folder;
-    this.#properties = propertiesOf(port, freePort(), this.dataFolder, options.settings);
+    this.#properties = propertiesOf(port, freePort(), this.dataFolder, options);
     this.#signal = options.signal;
-    this.#jvmOptions = options.jvmOptions ?? ["-Xmx512m", "-Xms256m"];
+    this.#jvmOptions = options.jvmOptions ?? JVM_OPTIONS;
+    this.#formatArgs = options.formatArgs ?? [];
   }
 
   /** Format the storage and start for the first time. */
@@ -223,7 +243,7 @@ class LocalKafka extends RunningKafka implements KafkaServer {
   }
 
   async #format(): Promise<void> {
-    const args = ["format", "-t", clusterId(), "-c", this.#propertiesFile];
+    const args = ["format", "-t", clusterId(), "-c", this.#propertiesFile, ...this.#formatArgs];
     const result = await this.tools.run("kafka.tools.StorageTool", args);
     if (result.code === 0) return;
     const output = `${new TextDecoder().decode(result.stdout)}\n${result.stderr}`;
@@ -241,16 +261,21 @@ function propertiesOf(
   port: number,
   controllerPort: number,
   data: string,
-  settings: Readonly<Record<string, string>> = {},
+  { settings = {}, listeners = [] }: KafkaOptions,
 ): string {
+  const plain: KafkaListener = { name: "PLAINTEXT", port, protocol: "PLAINTEXT" };
+  const controller: KafkaListener = { name: "CONTROLLER", port: controllerPort, protocol: "PLAINTEXT" };
+  const forClients = [plain, ...listeners];
+  const all = [...forClients, controller];
   const properties: Record<string, string> = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.quorum.voters": `1@127.0.0.1:${controllerPort}`,
     "controller.listener.names": "CONTROLLER",
-    "listeners": `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}`,
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listeners": all.map(({ name, port }) => `${name}://127.0.0.1:${port}`).join(","),
+    "advertised.listeners": forClients.map(advertised).join(","),
+    "listener.security.protocol.map": all.map(({ name, protocol }) => `${name}:${protocol}`).join(","),
+    "inter.broker.listener.name": "PLAINTEXT",
     "log.dirs": data,
     "auto.create.topics.enable": "false",
     "num.partitions": "1",
@@ -266,7 +291,13 @@ function propertiesOf(
     "broker.heartbeat.interval.ms": "500",
     ...settings,
   };
-  return Object.entries(properties).map(([name, value]) => `${name}=${value}\n`).join("");
+  // A file of Java's properties: a value of several lines needs its line ends escaped.
+  return Object.entries(properties)
+    .map(([name, value]) => `${name}=${value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}\n`).join("");
+}
+
+function advertised({ name, host = "127.0.0.1", port }: KafkaListener): string {
+  return `${name}://${host}:${port}`;
 }
 
 /** Kafka's own form of a UUID: 16 bytes in URL-safe base64. */

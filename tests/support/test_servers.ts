@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type KafkaServer, startKafka } from "./kafka.ts";
+import type { KafkaServer } from "./kafka.ts";
+import { startSecureKafka } from "./kafka_secure.ts";
 import { type PostgresServer, SHARED_SETTINGS, startPostgres } from "./postgres.ts";
 
 /** Running servers, and the environment by which test files find them. */
@@ -30,11 +31,12 @@ export async function startTestServers(kafkaVersion?: string): Promise<TestServe
       started.push(postgres);
       env[`TIDE_TEST_POSTGRES_${version}_URL`] = postgres.url();
     }
-    const kafka = await startKafka(kafkaVersion === undefined ? {} : { version: kafkaVersion });
+    const { kafka, descriptionFile } = await startSecureKafka(kafkaVersion);
     started.push(kafka);
     env["TIDE_TEST_KAFKA_BROKERS"] = kafka.brokers;
     env["TIDE_TEST_KAFKA_DATA"] = kafka.dataFolder;
     env["TIDE_TEST_KAFKA_VERSION"] = kafka.version;
+    env["TIDE_TEST_KAFKA_SECURE"] = descriptionFile;
     return { env, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();
