@@ -4,8 +4,9 @@
  * @module
  */
 
-/** Whom the secure broker believes, and whom the tokens are for. */
+/** Whom the secure broker believes. */
 export const ISSUER = "https://issuer.pg-tide.example";
+/** For whom its tokens are. */
 export const TOKEN_AUDIENCE = "kafka";
 
 const RSA = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" } as const;
