@@ -4,11 +4,13 @@
  * @module
  */
 
+import { lz4Decompress } from "@platformatic/wasm-utils";
 import { Buffer } from "node:buffer";
 import { zstdDecompressSync } from "node:zlib";
 import kafkajs, { type Consumer, type EachBatchPayload, type KafkaMessage } from "kafkajs";
 import { type PartitionOffsets, quietClient, topicOffsets } from "./kafka_admin.ts";
 import type { KafkaTools } from "./kafka_tools.ts";
+import { xerialBlocks } from "./xerial.ts";
 
 /** A record as a consumer sees it. */
 export interface TopicRecord {
@@ -41,17 +43,22 @@ export function textOf(record: TopicRecord): TextRecord {
   return { ...record, key: text(record.key), value: text(record.value), headers };
 }
 
-// kafkajs brings gzip alone; zstd is in Node's own library.
-kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => ({
-  compress: () => Promise.reject(new Error("Cannot compress: this client only reads")),
-  decompress: (bytes: Buffer) => Promise.resolve(Buffer.from(zstdDecompressSync(bytes))),
-});
+// kafkajs brings gzip alone.
+readWith(kafkajs.CompressionTypes.Snappy, (bytes) => Buffer.concat(xerialBlocks(bytes)));
+readWith(kafkajs.CompressionTypes.LZ4, lz4Decompress);
+readWith(kafkajs.CompressionTypes.ZSTD, zstdDecompressSync);
+
+function readWith(type: keyof typeof kafkajs.CompressionCodecs, decompress: (bytes: Buffer) => Uint8Array) {
+  kafkajs.CompressionCodecs[type] = () => ({
+    compress: () => Promise.reject(new Error("Cannot compress: this client only reads")),
+    decompress: (bytes: Buffer) => Promise.resolve(Buffer.from(decompress(bytes))),
+  });
+}
 
 const READ_WITHIN_MS = 60_000;
 
 /**
- * Every record that a topic holds when this is called, by partition and offset, through `npm:kafkajs`. It reads
- * records without compression, and with gzip or zstd; for snappy and lz4 take {@link readTopicByJava}.
+ * Every record that a topic holds when this is called, by partition and offset, through `npm:kafkajs`.
  *
  * @param groupId the consumer group's name, of which the broker keeps nothing but an empty group
  * @throws Error when a record cannot be read, or not all came within a minute

@@ -8,6 +8,7 @@ import type { Header } from "../../../plugins/sdk/mod.ts";
 import { CODECS } from "../../../plugins/sink_kafka/record/compression.ts";
 import { NO_STAMP, RecordBatchBuilder, stampBatch } from "../../../plugins/sink_kafka/record/record_batch.ts";
 import { readTopicByJava } from "../../support/consume.ts";
+import { expectedRecord } from "../../support/expected_record.ts";
 import { sharedKafka } from "../../support/kafka.ts";
 import { openInProcess, type RecordDraft, recordPage } from "../../support/kafka_sink.ts";
 import { readBatch, type ReadRecord } from "../../support/record_batch_reader.ts";
@@ -40,22 +41,6 @@ const RECORD: fc.Arbitrary<Required<Omit<RecordDraft, "topic">>> = fc.record({
   ),
 });
 
-/** What a reader must get. */
-function expected({ key, value, headers, createdMs }: RecordDraft): ReadRecord {
-  const bytes = (given: string | Uint8Array | null | undefined) =>
-    given === null || given === undefined
-      ? null
-      : typeof given === "string"
-      ? ENCODER.encode(given)
-      : Uint8Array.from(given);
-  return {
-    timestamp: createdMs!,
-    key: bytes(key),
-    value: bytes(value),
-    headers: headers!.map(([name, given]) => [name, bytes(given)] as const),
-  };
-}
-
 Deno.test("RecordBatchBuilder writes batches that another reader reads, whatever the records are", () => {
   fc.assert(
     fc.property(
@@ -73,7 +58,7 @@ Deno.test("RecordBatchBuilder writes batches that another reader reads, whatever
           epoch: 3,
           sequence,
           maxTimestamp: Math.max(...page.createdMs),
-          records: drafts.map(expected),
+          records: drafts.map(expectedRecord),
         });
       },
     ),
@@ -133,5 +118,5 @@ Deno.test("Kafka's own consumer reads what the sink writes with every codec", as
     headers: headers.map(([name, value]) => [name, plain(value)] as const),
   }));
   assert.equal(got.length, written.length);
-  got.forEach((record, i) => assert.deepEqual(record, expected(written[i]!), `record ${i}`));
+  got.forEach((record, i) => assert.deepEqual(record, expectedRecord(written[i]!), `record ${i}`));
 });

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { lz4Decompress, snappyDecompress } from "@platformatic/wasm-utils";
+import { lz4Decompress } from "@platformatic/wasm-utils";
 import { Buffer } from "node:buffer";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { CODECS } from "../../../../plugins/sink_kafka/record/compression.ts";
+import { xerialBlocks } from "../../../support/xerial.ts";
 
 const TEXT = Buffer.from(
   JSON.stringify(Array.from({ length: 3_000 }, (_, i) => ({ order: `ord-${i % 97}`, total: i }))),
@@ -14,17 +15,10 @@ const SAMPLES = [
   Buffer.from(crypto.getRandomValues(new Uint8Array(50_000))),
 ];
 
-/** The blocks of xerial's framing. */
+/** The content of xerial's framing, in blocks no larger than the Java client's. */
 function unframed(bytes: Uint8Array): Buffer {
-  const buffer = Buffer.from(bytes);
-  assert.equal(buffer.subarray(0, 16).toString("hex"), "82534e41505059000000000100000001");
-  const blocks: Buffer[] = [];
-  for (let at = 16; at < buffer.length;) {
-    const length = buffer.readUInt32BE(at);
-    blocks.push(snappyDecompress(buffer.subarray(at + 4, at + 4 + length)));
-    assert.ok(blocks.at(-1)!.length <= 32_768);
-    at += 4 + length;
-  }
+  const blocks = xerialBlocks(bytes);
+  assert.ok(blocks.every(({ length }) => length <= 32_768));
   return Buffer.concat(blocks);
 }
 
