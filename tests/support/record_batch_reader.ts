@@ -4,8 +4,10 @@
  * @module
  */
 
-import { crc32c } from "@platformatic/wasm-utils";
+import { crc32c, lz4Decompress } from "@platformatic/wasm-utils";
 import { Buffer } from "node:buffer";
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
+import { xerialBlocks } from "./xerial.ts";
 
 /** A record as it stands in a batch. */
 export interface ReadRecord {
@@ -16,8 +18,9 @@ export interface ReadRecord {
   readonly headers: readonly (readonly [name: string, value: Uint8Array | null])[];
 }
 
-/** An uncompressed record batch, read. */
+/** A record batch, read. */
 export interface ReadBatch {
+  readonly codec: string;
   readonly producerId: bigint;
   readonly epoch: number;
   readonly sequence: number;
@@ -25,31 +28,44 @@ export interface ReadBatch {
   readonly records: readonly ReadRecord[];
 }
 
+/** By the low bits of the attributes. */
+const CODECS: readonly (readonly [name: string, decompress: (bytes: Buffer) => Uint8Array])[] = [
+  ["none", (bytes) => bytes],
+  ["gzip", gunzipSync],
+  ["snappy", (bytes) => Buffer.concat(xerialBlocks(bytes))],
+  ["lz4", lz4Decompress],
+  ["zstd", zstdDecompressSync],
+];
+
 /** Read a batch. @throws Error when it is damaged */
 export function readBatch(bytes: Uint8Array): ReadBatch {
   const buffer = Buffer.from(bytes);
-  if (buffer.readInt32BE(8) !== buffer.length - 12) {
-    throw new Error("Cannot read the batch: its length is wrong");
-  }
-  if (buffer.readInt8(16) !== 2) throw new Error("Cannot read the batch: expected version 2");
-  if (buffer.readUInt32BE(17) !== crc32c(buffer.subarray(21))) {
-    throw new Error("Cannot read the batch: its CRC is wrong");
-  }
+  expectHeader("length", buffer.readInt32BE(8), buffer.length - 12);
+  expectHeader("base offset", buffer.readBigInt64BE(0), 0n);
+  expectHeader("leader epoch", buffer.readInt32BE(12), -1);
+  expectHeader("version", buffer.readInt8(16), 2);
+  expectHeader("CRC", buffer.readUInt32BE(17), crc32c(buffer.subarray(21)));
+  // Beyond the codec, attributes would say that it belongs to a transaction, is a control batch, or has the broker's time.
+  const codec = CODECS[buffer.readInt16BE(21)];
+  if (codec === undefined) throw new Error("Cannot read the batch: its attributes are wrong");
   const count = buffer.readInt32BE(57);
-  const reader = { buffer, at: 61 };
+  expectHeader("last offset", buffer.readInt32BE(23), count - 1);
+  const reader = { buffer: Buffer.from(codec[1](buffer.subarray(61))), at: 0 };
   const base = Number(buffer.readBigInt64BE(27));
   const records = Array.from({ length: count }, (_, i) => readRecord(reader, base, i));
-  if (buffer.readInt32BE(23) !== count - 1) {
-    throw new Error("Cannot read the batch: its last offset is wrong");
-  }
-  if (reader.at !== buffer.length) throw new Error("Cannot read the batch: bytes are left over");
+  if (reader.at !== reader.buffer.length) throw new Error("Cannot read the batch: bytes are left over");
   return {
+    codec: codec[0],
     producerId: buffer.readBigInt64BE(43),
     epoch: buffer.readInt16BE(51),
     sequence: buffer.readInt32BE(53),
     maxTimestamp: Number(buffer.readBigInt64BE(35)),
     records,
   };
+}
+
+function expectHeader<Value>(what: string, value: Value, wanted: Value): void {
+  if (value !== wanted) throw new Error(`Cannot read the batch: its ${what} is ${value}, expected ${wanted}`);
 }
 
 interface Reader {

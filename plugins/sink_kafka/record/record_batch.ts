@@ -33,6 +33,9 @@ const AT = {
   count: 57,
 } as const;
 
+/** The most bytes of a batch: its length is a signed 32-bit number. */
+const BATCH_BYTES_MAX = 0x7fff_ffff;
+
 /** Up to this length a loop copies faster than making a view for `set`. */
 const SHORT_COPY_BYTES = 24;
 
@@ -80,6 +83,7 @@ export class RecordBatchBuilder {
    *
    * @param timestampMs the record's timestamp in whole milliseconds since 1970
    * @returns whether the record was taken
+   * @throws RangeError when it is larger than the format can say
    */
   append(page: RecordPage, i: number, timestampMs: number, limit: number): boolean {
     const { key, value, headers } = page;
@@ -151,6 +155,11 @@ export class RecordBatchBuilder {
   }
 
   #grow(needed: number): void {
+    if (needed > BATCH_BYTES_MAX) {
+      throw new RangeError(
+        `Cannot append the record: its batch would have ${needed} bytes, expected at most ${BATCH_BYTES_MAX}`,
+      );
+    }
     const grown = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
     grown.set(this.#bytes.subarray(0, this.#used));
     this.#bytes = grown;

@@ -5,8 +5,13 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import type { Header } from "../../../plugins/sdk/mod.ts";
-import { CODECS } from "../../../plugins/sink_kafka/record/compression.ts";
-import { NO_STAMP, RecordBatchBuilder, stampBatch } from "../../../plugins/sink_kafka/record/record_batch.ts";
+import { type Codec, CODECS } from "../../../plugins/sink_kafka/record/compression.ts";
+import {
+  NO_STAMP,
+  RecordBatchBuilder,
+  type Stamp,
+  stampBatch,
+} from "../../../plugins/sink_kafka/record/record_batch.ts";
 import { readTopicByJava } from "../../support/consume.ts";
 import { expectedRecord } from "../../support/expected_record.ts";
 import { sharedKafka } from "../../support/kafka.ts";
@@ -41,28 +46,89 @@ const RECORD: fc.Arbitrary<Required<Omit<RecordDraft, "topic">>> = fc.record({
   ),
 });
 
+const BASE_MS = 1_700_000_000_000;
+
+/** Times on both sides of where the varint of their difference to {@link BASE_MS} grows, and others, also before 1970. */
+const TIME_MS = fc.oneof(
+  fc.constant(BASE_MS),
+  fc.tuple(
+    fc.constantFrom(0, 6, 13, 20, 27, 31, 32, 34, 41, 48),
+    fc.constantFrom(-1, 1),
+    fc.integer({ min: -1, max: 1 }),
+  )
+    .map(([bits, sign, beside]) => BASE_MS + sign * 2 ** bits + beside),
+  fc.integer({ min: -4_000_000_000_000, max: 4_000_000_000_000 }),
+);
+
+const STAMP: fc.Arbitrary<Stamp> = fc.record({
+  producerId: fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }),
+  producerEpoch: fc.integer({ min: 0, max: 32_767 }),
+  baseSequence: fc.integer({ min: 0, max: 2 ** 31 - 1 }),
+});
+
+/** A sealed and stamped batch of all these records. */
+function encode(drafts: readonly RecordDraft[], codec: Codec, stamp: Stamp): Uint8Array {
+  const page = recordPage("t", drafts);
+  const builder = new RecordBatchBuilder(new Uint8Array(100));
+  for (let i = 0; i < page.count; i++) assert.ok(builder.append(page, i, page.createdMs[i]!, Infinity));
+  const bytes = builder.seal(codec);
+  if (codec === CODECS.none) assert.equal(bytes.length, builder.byteLength);
+  stampBatch(bytes, stamp);
+  return bytes;
+}
+
 Deno.test("RecordBatchBuilder writes batches that another reader reads, whatever the records are", () => {
+  const records = fc.array(fc.tuple(RECORD, TIME_MS), { minLength: 1, maxLength: 30 })
+    .map((pairs) => pairs.map(([draft, createdMs]) => ({ ...draft, createdMs })));
+  const names = Object.keys(CODECS) as (keyof typeof CODECS)[];
   fc.assert(
-    fc.property(
-      fc.array(RECORD, { minLength: 1, maxLength: 30 }),
-      fc.integer({ min: 0, max: 2 ** 31 - 1 }),
-      (drafts, sequence) => {
-        const page = recordPage("t", drafts);
-        const builder = new RecordBatchBuilder(new Uint8Array(100));
-        for (let i = 0; i < page.count; i++) assert.ok(builder.append(page, i, page.createdMs[i]!, Infinity));
-        const bytes = builder.seal(CODECS.none);
-        assert.equal(bytes.length, builder.byteLength);
-        stampBatch(bytes, { producerId: 7n, producerEpoch: 3, baseSequence: sequence });
-        assert.deepEqual(readBatch(bytes), {
-          producerId: 7n,
-          epoch: 3,
-          sequence,
-          maxTimestamp: Math.max(...page.createdMs),
-          records: drafts.map(expectedRecord),
-        });
-      },
-    ),
-    { numRuns: 300 },
+    fc.property(records, fc.constantFrom(...names), STAMP, (drafts, codec, stamp) => {
+      assert.deepEqual(readBatch(encode(drafts, CODECS[codec], stamp)), {
+        codec,
+        producerId: stamp.producerId,
+        epoch: stamp.producerEpoch,
+        sequence: stamp.baseSequence,
+        maxTimestamp: Math.max(...drafts.map(({ createdMs }) => createdMs)),
+        records: drafts.map(expectedRecord),
+      });
+    }),
+    { numRuns: 400 },
+  );
+});
+
+Deno.test("RecordBatchBuilder writes large values, long lists of headers and many records", () => {
+  const sizes = [1_048_575, 1_048_576].map((size) => new Uint8Array(size).fill(0x61));
+  const drafts: RecordDraft[] = [
+    ...sizes.map((key) => ({ key, createdMs: BASE_MS })),
+    ...sizes.map((value) => ({ value, createdMs: BASE_MS })),
+    {
+      headers: [...Array.from({ length: 300 }, (_, i) => [`h${i % 70}`, `${i}`] as const), [
+        "large",
+        sizes[1]!,
+      ]],
+      createdMs: BASE_MS,
+    },
+    ...Array.from({ length: 8_300 }, (_, i) => ({ key: `${i}`, createdMs: BASE_MS + i })),
+  ];
+  const { records, ...rest } = readBatch(encode(drafts, CODECS.none, NO_STAMP));
+  assert.deepEqual(rest, {
+    codec: "none",
+    producerId: -1n,
+    epoch: -1,
+    sequence: -1,
+    maxTimestamp: BASE_MS + 8_299,
+  });
+  assert.equal(records.length, drafts.length);
+  records.forEach((record, i) => assert.deepEqual(record, expectedRecord(drafts[i]!), `record ${i}`));
+});
+
+Deno.test("RecordBatchBuilder refuses a record that is larger than the format can say", () => {
+  const page = recordPage("t", [{ key: "k" }]);
+  const huge = { ...page, value: { bytes: new Uint8Array(0), ranges: Uint32Array.of(0, 2 ** 31 - 1) } };
+  const builder = new RecordBatchBuilder(new Uint8Array(100));
+  assert.throws(
+    () => builder.append(huge, 0, BASE_MS, Infinity),
+    /^RangeError: Cannot append the record: its batch would have 2147483724 bytes, expected at most 2147483647$/,
   );
 });
 
