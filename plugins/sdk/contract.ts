@@ -196,6 +196,11 @@ export interface PermissionRequest {
    * (a comma-separated list of `host:port`, or a URL).
    */
   readonly net?: readonly string[];
+  /**
+   * Hosts that know who the relay's machine is, such as a cloud's metadata service. Entries are as in
+   * {@link PermissionRequest.net}, but every host needs the operator's word besides (`--plugin-net`), whoever wrote the plugin.
+   */
+  readonly guardedNet?: readonly string[];
   /** The sink learns further hosts from those it may reach (`discover`), such as the brokers of a cluster. */
   readonly discoversHosts?: boolean;
   /**

@@ -174,6 +174,8 @@ function permissionText({ description: { permissions }, origin }: KnownPlugin): 
         : "  network: of the further hosts that these name, those allowed with --plugin-net",
     );
   }
+  const guarded = permissions.guardedNet ?? [];
+  if (guarded.length > 0) lines.push(`  network, if allowed with --plugin-net: ${guarded.join(", ")}`);
   lines.push(...(permissions.assets ?? []).map((asset) => `  read: its own file ${asset}`));
   lines.push("  no environment variables, other files or programs");
   return lines.join("\n");

@@ -98,7 +98,9 @@ export const SETTING_FIELDS: readonly FieldSpec[] = [
     pattern: "[a-z][a-z0-9_]*=.+",
     patternDoc: "NAME=host:port",
     default: [],
-    doc: "A further host that an external plugin may reach. May be given several times.",
+    doc:
+      "A further host that an external plugin may reach; or a metadata service that hands out this machine's credentials, which " +
+      "a built-in one may then ask (kafka=169.254.170.2:80). May be given several times.",
   },
   {
     name: "allow_env",

@@ -8,6 +8,7 @@ import type { FieldSpec, Json, PluginDescription } from "@pg-tide/sdk";
 import { EXIT, type Problem, UserError } from "../base/errors.ts";
 import { parseAddress, parseAddresses, withoutCredentials } from "./address.ts";
 import { HOST_LIMITS } from "./limits.ts";
+import { isMetadataHost } from "./metadata_host.ts";
 
 /** The permissions of a Worker, with every key stated. */
 export interface Grant {
@@ -34,7 +35,7 @@ export interface GrantRequest {
   readonly fields: Readonly<Record<string, Json>>;
   /** Hosts that the plugin has discovered, or asked for by a fault. */
   readonly discovered: readonly string[];
-  /** Hosts that the operator allows this plugin besides (`--plugin-net`). */
+  /** Hosts that the operator allows this plugin (`--plugin-net`). */
   readonly operatorNet: readonly string[];
   /** The path of a packaged file. */
   readonly resolveAsset: (specifier: string) => string;
@@ -51,15 +52,21 @@ export function noGrant(): Grant {
  * Compute a grant.
  *
  * A first-party plugin may reach what its description names, what the configuration names, and what it discovers. An
- * external one only what the configuration names, and what the operator allows.
+ * external one only what the configuration names, and what the operator allows. Guarded hosts, and metadata services under
+ * whatever field, need the operator's word in any case: whoever writes a configuration must not get at the machine's identity.
  *
  * @throws {UserError} with all problems, each naming the field and its value
  */
 export function computeGrant(request: GrantRequest): Grant {
   const problems: Problem[] = [];
   const { permissions } = request.description;
-  const derived = (permissions.net ?? []).flatMap((entry) => expand(entry, request, problems));
-  const operator = request.operatorNet.map((host) => parseAddress(host) ?? host);
+  const derived = [
+    ...(permissions.net ?? []).flatMap((entry) => expand(entry, request, problems)),
+    ...(permissions.guardedNet ?? []).flatMap((entry) => expandGuarded(entry, request, problems)),
+  ];
+  const operator = request.origin === "external"
+    ? request.operatorNet.map((host) => parseAddress(host) ?? host)
+    : [];
   const discovered = request.discovered.flatMap((host) => checkDiscovered(host, request, derived, problems));
   const assets = permissions.assets ?? [];
   if (assets.length > 0 && request.origin === "external") {
@@ -101,7 +108,7 @@ function expand(entry: string, request: GrantRequest, problems: Problem[]): stri
   const value = request.fields[field] ?? null;
   if (value === null || value === "") return [];
   const addresses = typeof value === "string" ? parseAddresses(value) : null;
-  if (addresses !== null) return addresses;
+  if (addresses !== null) return addresses.filter((address) => isOpen(address, field, request, problems));
   const spec = request.description.fields.find(({ name }) => name === field);
   const message = `${field} is ${
     shown(value, spec)
@@ -112,14 +119,40 @@ function expand(entry: string, request: GrantRequest, problems: Problem[]): stri
 
 function expandLiteral(entry: string, request: GrantRequest, problems: Problem[]): string[] {
   const address = parseAddress(entry);
-  const allowed = request.origin === "first_party" ||
-    request.operatorNet.some((host) => parseAddress(host) === address);
+  const allowed = request.origin === "first_party" || (address !== null && isAllowed(address, request));
   if (address !== null && allowed) return [address];
   const message = address === null
     ? `permissions.net holds ${JSON.stringify(entry.slice(0, 100))}, expected host:port or {field}`
     : `it asks for ${address}, which no field names; allow it with --plugin-net ${request.description.name}=${address}`;
   problems.push({ field: "", message });
   return [];
+}
+
+/** The addresses that an entry of `permissions.guardedNet` stands for: only those that the operator allows. */
+function expandGuarded(entry: string, request: GrantRequest, problems: Problem[]): string[] {
+  const field = TEMPLATE_REGEXP.exec(entry)?.[1] ?? "";
+  return expand(entry, request, problems).filter((address) => {
+    const allowed = isAllowed(address, request);
+    // What `expand` lets through is no metadata service, or allowed.
+    if (!allowed) problems.push({ field, message: guarded(field === "" ? "it" : field, address, request) });
+    return allowed;
+  });
+}
+
+/** Whether the operator's word is not needed for a host that a configuration or a cluster names, or is given. */
+function isOpen(address: string, namedBy: string, request: GrantRequest, problems: Problem[]): boolean {
+  if (!isMetadataHost(address) || isAllowed(address, request)) return true;
+  problems.push({ field: namedBy, message: guarded(namedBy, address, request) });
+  return false;
+}
+
+function isAllowed(address: string, { operatorNet }: GrantRequest): boolean {
+  return operatorNet.some((host) => parseAddress(host) === address);
+}
+
+function guarded(namedBy: string, address: string, { description }: GrantRequest): string {
+  return `${namedBy} names ${address}, which can hand out the identity of the relay's machine: only the relay's operator may ` +
+    `allow that, with --plugin-net ${description.name}=${address}`;
 }
 
 function checkDiscovered(
@@ -136,8 +169,10 @@ function checkDiscovered(
   }
   const allowed = request.origin === "first_party"
     ? request.description.permissions.discoversHosts === true
-    : request.operatorNet.some((one) => parseAddress(one) === address);
-  if (allowed || derived.includes(address)) return [address];
+    : isAllowed(address, request);
+  if (allowed || derived.includes(address)) {
+    return isOpen(address, "the cluster", request, problems) ? [address] : [];
+  }
   const message =
     `it wants to reach ${address}, which the configuration does not name; allow it with --plugin-net ` +
     `${request.description.name}=${address}`;

@@ -77,10 +77,12 @@ export function readDescription(value: unknown): PluginDescription {
 function checkTogether({ fields, permissions, kind, identity, topicRule }: PluginDescription): void {
   const names = new Set(fields.map(({ name }) => name));
   if (names.size !== fields.length) refuse("description.fields", "a list of different names");
-  for (const entry of permissions.net ?? []) {
-    const field = /^\{(.*)\}$/s.exec(entry)?.[1];
-    if (field !== undefined && !names.has(field)) {
-      refuse("description.permissions.net", `made of its fields: ${field}`);
+  for (const list of ["net", "guardedNet"] as const) {
+    for (const entry of permissions[list] ?? []) {
+      const field = /^\{(.*)\}$/s.exec(entry)?.[1];
+      if (field !== undefined && !names.has(field)) {
+        refuse(`description.permissions.${list}`, `made of its fields: ${field}`);
+      }
     }
   }
   if (kind === "sink" && identity !== undefined) refuse("description.identity", "for sinks");
@@ -167,6 +169,7 @@ function readPermissions(value: unknown, at: string): PermissionRequest {
     readList(list, where, HOST_LIMITS.fields, (entry, place) => readName(entry, place, 300));
   return {
     ...optional(members, "net", at, readTexts),
+    ...optional(members, "guardedNet", at, readTexts),
     ...optional(members, "discoversHosts", at, readBoolean),
     ...optional(members, "assets", at, readTexts),
   };

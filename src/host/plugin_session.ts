@@ -145,7 +145,7 @@ export class PluginSession {
 
   #grantFor(config: PluginConfig): Grant {
     const { plugin: { description, origin }, policy } = this.#options;
-    const operatorNet = origin === "external" ? policy.net.get(description.name) ?? [] : [];
+    const operatorNet = policy.net.get(description.name) ?? [];
     const { fields } = config;
     return computeGrant({ description, origin, fields, discovered: this.#hosts, operatorNet, resolveAsset });
   }

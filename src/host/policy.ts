@@ -9,7 +9,10 @@ import { parseAddress } from "./address.ts";
 
 /** The operator's word, beyond what a description derives from a configuration. */
 export interface PluginPolicy {
-  /** Hosts (`host:port`) that external plugins may reach besides, by the plugin's name. */
+  /**
+   * Hosts (`host:port`) by the plugin's name: an external plugin may reach them besides, a first-party one if its configuration
+   * names them and they are guarded.
+   */
   readonly net: ReadonlyMap<string, readonly string[]>;
 }
 

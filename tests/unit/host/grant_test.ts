@@ -98,6 +98,49 @@ Deno.test("computeGrant() gives external plugins only configured hosts and those
   assert.deepEqual(computeGrant(request({ net: [...net, "c:3"] }, allowed)).net, ["a:1", "c:3", "b:2"]);
 });
 
+Deno.test("computeGrant() gives guarded hosts only where the operator allows each of them, whoever wrote the plugin", () => {
+  const fields = { url: "http://169.254.170.2/v2/x" };
+  const guardedNet = ["{url}"];
+  for (const origin of ["first_party", "external"] as const) {
+    assert.match(
+      problemOf(request({ guardedNet }, { origin, fields, operatorNet: ["169.254.170.2:81"] })),
+      /url names 169\.254\.170\.2:80, which can hand out the identity of the relay's machine: .*--plugin-net mine=169\.254\.170\.2:80$/,
+    );
+    const granted = computeGrant(
+      request({ guardedNet }, { origin, fields, operatorNet: ["169.254.170.2:80"] }),
+    );
+    assert.deepEqual(granted.net, ["169.254.170.2:80"]);
+  }
+  const loopback = request({ guardedNet }, { fields: { url: "http://127.0.0.1:9911/" } });
+  assert.match(problemOf(loopback), /url names 127\.0\.0\.1:9911.*--plugin-net mine=127\.0\.0\.1:9911$/);
+  assert.equal(computeGrant(request({ guardedNet })).net, false);
+});
+
+Deno.test("computeGrant() gives a metadata service to no field and to no cluster without the operator's word", () => {
+  const net = ["{brokers}", "{url}"];
+  const metadata = "metadata.google.internal:443";
+  for (const origin of ["first_party", "external"] as const) {
+    const named = { origin, fields: { brokers: "a:1,169.254.169.254:80", url: `https://${metadata}/token` } };
+    const message = problemOf(request({ net }, named));
+    assert.match(message, /brokers names 169\.254\.169\.254:80/);
+    assert.match(message, /url names metadata\.google\.internal:443/);
+    const operatorNet = ["169.254.169.254:80", metadata];
+    const { net: granted } = computeGrant(request({ net }, { ...named, operatorNet }));
+    assert.deepEqual(granted, ["a:1", "169.254.169.254:80", metadata]);
+  }
+  const discovered = { fields: { brokers: "a:1" }, discovered: ["169.254.169.254:80"] };
+  assert.match(
+    problemOf(request({ net, discoversHosts: true }, discovered)),
+    /the cluster names 169\.254\.169\.254:80.*--plugin-net mine=/,
+  );
+});
+
+Deno.test("computeGrant() gives a first-party plugin nothing that only the operator names", () => {
+  const operatorNet = ["169.254.169.254:80", "b:2"];
+  const grant = computeGrant(request({ net: ["{brokers}"] }, { fields: { brokers: "a:1" }, operatorNet }));
+  assert.deepEqual(grant.net, ["a:1"]);
+});
+
 Deno.test("computeGrant() grants what a first-party description names", () => {
   assert.deepEqual(computeGrant(request({ net: ["api.example:443"] })).net, ["api.example:443"]);
   assert.match(problemOf(request({ net: ["*"] })), /permissions\.net holds "\*"/);

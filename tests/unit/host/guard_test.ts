@@ -262,7 +262,7 @@ const DESCRIPTION: PluginDescription = {
     { name: "mode", type: "string", doc: "How", values: ["a", "b"], default: "a" },
   ],
   rules: [{ when: { field: "mode", is: ["b"] }, then: { field: "url" }, message: "no" }],
-  permissions: { net: ["{url}"], discoversHosts: true },
+  permissions: { net: ["{url}"], guardedNet: ["{url}", "a:1"], discoversHosts: true },
   topicRule: { pattern: "[a-z]+", doc: "letters" },
 };
 
@@ -293,6 +293,8 @@ Deno.test("readDescription() names the part that is wrong", () => {
     [{ ...DESCRIPTION, contract: 2 }, /^description\.contract is 2: this relay speaks version 1/],
     [{ ...DESCRIPTION, kind: "source" }, /^description\.kind is not one of sink, format$/],
     [{ ...DESCRIPTION, fields: [DESCRIPTION.fields[0], DESCRIPTION.fields[0]] }, /different names/],
+    [{ ...DESCRIPTION, permissions: { net: ["{host}"] } }, /permissions\.net is not made of its fields: host$/],
+    [{ ...DESCRIPTION, permissions: { guardedNet: ["{host}"] } }, /permissions\.guardedNet is not made of its/],
     [{ ...DESCRIPTION, kind: "format" }, /^description\.topicRule is not for formats$/],
     [field({ default: "3" }), /^description\.fields\[0\]\.default is not of type integer$/],
     [field({ required: true }), /^description\.fields\[0\]\.default is not for a required field$/],
