@@ -1,19 +1,25 @@
 /**
- * A real Apache Kafka for tests: one node in KRaft mode, on free ports of the loopback interface.
+ * A real Apache Kafka for tests: one node, in KRaft mode or with a ZooKeeper of its own, on free ports of the loopback interface.
  *
  * @module
  */
 
 import { join } from "node:path";
-import { ignoreNotFound } from "./cache.ts";
-import { lastLines } from "./command.ts";
-import { Daemon } from "./daemon.ts";
+import { JavaServer } from "./java_server.ts";
 import { createTopic, deleteTopic, type PartitionOffsets, topicOffsets } from "./kafka_admin.ts";
+import { clusterId, formatStorage } from "./kafka_format.ts";
 import { KAFKA_VERSION, kafkaJars } from "./kafka_jars.ts";
+import {
+  type KafkaListener,
+  kraftProperties,
+  zookeeperBrokerProperties,
+  zookeeperProperties,
+} from "./kafka_properties.ts";
 import { type ConsoleConsumerOptions, KafkaTools } from "./kafka_tools.ts";
 import { freePort } from "./port.ts";
 
 export type { PartitionOffsets } from "./kafka_admin.ts";
+export type { KafkaListener } from "./kafka_properties.ts";
 export type { ConsoleConsumerOptions } from "./kafka_tools.ts";
 
 /** A broker that several test files may use at once. */
@@ -57,6 +63,8 @@ export interface KafkaServer extends SharedKafka, AsyncDisposable {
 export interface KafkaOptions {
   /** @default KAFKA_VERSION */
   readonly version?: string;
+  /** Who coordinates it: itself, or a ZooKeeper, as in production before Kafka 3.3 and until 3.9. @default "kraft" */
+  readonly mode?: "kraft" | "zookeeper";
   /**
    * Further lines of server.properties: they win over those that this module writes.
    * `auto.create.topics.enable` is `false` unless given.
@@ -74,19 +82,10 @@ export interface KafkaOptions {
   readonly folder?: string;
 }
 
-/** Where a broker listens on the loopback interface. */
-export interface KafkaListener {
-  readonly name: string;
-  readonly port: number;
-  readonly protocol: "PLAINTEXT" | "SSL" | "SASL_PLAINTEXT" | "SASL_SSL";
-  /** The host that clients are told. @default 127.0.0.1 */
-  readonly host?: string;
-}
-
 /** How much memory a broker for tests gets. */
 export const JVM_OPTIONS: readonly string[] = ["-Xmx512m", "-Xms256m"];
 
-const READY_WITHIN_MS = 120_000;
+const ZOOKEEPER_JVM_OPTIONS = ["-Xmx128m", "-XX:+UseSerialGC"];
 
 /**
  * Start a broker; the first call on a machine downloads it.
@@ -164,33 +163,45 @@ class RunningKafka implements SharedKafka {
 /** A broker that this process has started. */
 class LocalKafka extends RunningKafka implements KafkaServer {
   readonly dataFolder: string;
-  readonly #jars: string;
-  readonly #folder: string;
-  readonly #properties: string;
-  readonly #jvmOptions: readonly string[];
-  readonly #formatArgs: readonly string[];
-  readonly #signal: AbortSignal | undefined;
-  #daemon: Daemon | undefined;
+  readonly #options: KafkaOptions;
+  readonly #port: number;
+  readonly #server: JavaServer;
+  /** Runs as long as the broker's data is there, also while the broker is down. */
+  readonly #zookeeper: JavaServer | undefined;
 
   constructor(version: string, jars: string, options: KafkaOptions) {
     const folder = options.folder ?? Deno.makeTempDirSync({ prefix: "pg-tide-kafka-" });
+    const { jvmOptions = JVM_OPTIONS, mode, signal } = options;
     const port = freePort();
-    const brokers = `127.0.0.1:${port}`;
-    super(version, brokers, join(folder, "data"));
+    super(version, `127.0.0.1:${port}`, join(folder, "data"));
     this.dataFolder = join(folder, "data");
-    this.#jars = jars;
-    this.#folder = folder;
-    this.#properties = propertiesOf(port, freePort(), this.dataFolder, options);
-    this.#signal = options.signal;
-    this.#jvmOptions = options.jvmOptions ?? JVM_OPTIONS;
-    this.#formatArgs = options.formatArgs ?? [];
+    this.#options = options;
+    this.#port = port;
+    const shared = { jars, signal };
+    this.#server = new JavaServer({
+      ...shared,
+      title: "Apache Kafka",
+      mainClass: "kafka.Kafka",
+      jvmOptions,
+      readyText: mode === "zookeeper" ? "[KafkaServer id=1] started" : "Kafka Server started",
+      folder,
+    });
+    if (mode !== "zookeeper") return;
+    this.#zookeeper = new JavaServer({
+      ...shared,
+      title: "Apache ZooKeeper",
+      mainClass: "org.apache.zookeeper.server.quorum.QuorumPeerMain",
+      jvmOptions: ZOOKEEPER_JVM_OPTIONS,
+      readyText: "PrepRequestProcessor (sid:0) started",
+      folder: join(folder, "zookeeper"),
+    });
   }
 
-  /** Format the storage and start for the first time. */
+  /** Prepare its storage, or its ZooKeeper, and start for the first time. */
   async initialize(): Promise<void> {
     try {
-      await Deno.writeTextFile(this.#propertiesFile, this.#properties);
-      await this.#format();
+      if (this.#zookeeper === undefined) await this.#prepare();
+      else await this.#prepareWith(this.#zookeeper);
       await this.start();
     } catch (error) {
       await this.stop();
@@ -198,30 +209,20 @@ class LocalKafka extends RunningKafka implements KafkaServer {
     }
   }
 
-  async start(): Promise<void> {
-    if (this.#daemon !== undefined) return;
-    const logging = "-Dorg.slf4j.simpleLogger.showDateTime=true";
-    const classPath = ["-cp", join(this.#jars, "*")];
-    const daemon = await Daemon.start({
-      command: ["java", ...this.#jvmOptions, logging, ...classPath, "kafka.Kafka", this.#propertiesFile],
-      folder: this.#folder,
-      orphanSignal: "KILL",
-    });
-    this.#daemon = daemon;
-    const isReady = async () => (await daemon.log()).includes("Kafka Server started");
-    await daemon.ready("Apache Kafka", isReady, READY_WITHIN_MS, this.#signal);
+  start(): Promise<void> {
+    return this.#server.start();
   }
 
-  async log(): Promise<string> {
-    return await this.#daemon?.log() ?? "";
+  log(): Promise<string> {
+    return this.#server.log();
   }
 
   halt(): Promise<void> {
-    return this.#end("SIGTERM");
+    return this.#server.end("SIGTERM");
   }
 
   kill(): Promise<void> {
-    return this.#end("SIGKILL");
+    return this.#server.end("SIGKILL");
   }
 
   async restart(): Promise<void> {
@@ -230,80 +231,34 @@ class LocalKafka extends RunningKafka implements KafkaServer {
   }
 
   async stop(): Promise<void> {
-    await this.kill();
-    await Deno.remove(this.#folder, { recursive: true }).catch(ignoreNotFound);
+    await this.#server.end("SIGKILL");
+    await this.#zookeeper?.remove();
+    await this.#server.remove();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
 
-  get #propertiesFile(): string {
-    return join(this.#folder, "server.properties");
+  get #place() {
+    const { listeners = [] } = this.#options;
+    return { id: 1, port: this.#port, listeners, data: this.dataFolder };
   }
 
-  async #format(): Promise<void> {
-    const args = ["format", "-t", clusterId(), "-c", this.#propertiesFile, ...this.#formatArgs];
-    const result = await this.tools.run("kafka.tools.StorageTool", args);
-    if (result.code === 0) return;
-    const output = `${new TextDecoder().decode(result.stdout)}\n${result.stderr}`;
-    throw new Error(`Cannot format Kafka's storage: exit code ${result.code}\n${lastLines(output)}`);
+  async #prepare(): Promise<void> {
+    const controllerPort = freePort();
+    const voters = `1@127.0.0.1:${controllerPort}`;
+    const properties = kraftProperties({ ...this.#place, controllerPort, voters });
+    await this.#server.configure({ ...properties, ...this.#options.settings });
+    await formatStorage(this.tools, clusterId(), this.#server.propertiesFile, this.#options.formatArgs);
   }
 
-  async #end(signal: Deno.Signal): Promise<void> {
-    const daemon = this.#daemon;
-    this.#daemon = undefined;
-    await daemon?.end(signal);
+  async #prepareWith(zookeeper: JavaServer): Promise<void> {
+    const port = freePort();
+    await Deno.mkdir(zookeeper.folder);
+    await zookeeper.configure(zookeeperProperties(port, join(zookeeper.folder, "data")));
+    await zookeeper.start();
+    const properties = zookeeperBrokerProperties(this.#place, port);
+    await this.#server.configure({ ...properties, ...this.#options.settings });
   }
-}
-
-function propertiesOf(
-  port: number,
-  controllerPort: number,
-  data: string,
-  { settings = {}, listeners = [] }: KafkaOptions,
-): string {
-  const plain: KafkaListener = { name: "PLAINTEXT", port, protocol: "PLAINTEXT" };
-  const controller: KafkaListener = { name: "CONTROLLER", port: controllerPort, protocol: "PLAINTEXT" };
-  const forClients = [plain, ...listeners];
-  const all = [...forClients, controller];
-  const properties: Record<string, string> = {
-    "process.roles": "broker,controller",
-    "node.id": "1",
-    "controller.quorum.voters": `1@127.0.0.1:${controllerPort}`,
-    "controller.listener.names": "CONTROLLER",
-    "listeners": all.map(({ name, port }) => `${name}://127.0.0.1:${port}`).join(","),
-    "advertised.listeners": forClients.map(advertised).join(","),
-    "listener.security.protocol.map": all.map(({ name, protocol }) => `${name}:${protocol}`).join(","),
-    "inter.broker.listener.name": "PLAINTEXT",
-    "log.dirs": data,
-    "auto.create.topics.enable": "false",
-    "num.partitions": "1",
-    // One node and few partitions: what a single machine needs, and a quick start of the first consumer group.
-    "offsets.topic.replication.factor": "1",
-    "offsets.topic.num.partitions": "1",
-    "transaction.state.log.replication.factor": "1",
-    "transaction.state.log.min.isr": "1",
-    "transaction.state.log.num.partitions": "1",
-    "group.initial.rebalance.delay.ms": "0",
-    // After a SIGKILL the new process waits until its former self has been forgotten: 9 seconds by default.
-    "broker.session.timeout.ms": "3000",
-    "broker.heartbeat.interval.ms": "500",
-    ...settings,
-  };
-  // A file of Java's properties: a value of several lines needs its line ends escaped.
-  return Object.entries(properties)
-    .map(([name, value]) => `${name}=${value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}\n`).join("");
-}
-
-function advertised({ name, host = "127.0.0.1", port }: KafkaListener): string {
-  return `${name}://${host}:${port}`;
-}
-
-/** Kafka's own form of a UUID: 16 bytes in URL-safe base64. */
-function clusterId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  // A first "-" would look like a flag to the formatter.
-  bytes[0] = 1;
-  return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
 }

@@ -75,7 +75,11 @@ export async function topicOffsets(brokers: string, topic: string): Promise<read
     .toSorted((one, other) => one.partition - other.partition);
 }
 
-async function administer<Result>(brokers: string, task: (admin: Admin) => Promise<Result>): Promise<Result> {
+/** Do something as an administrator. */
+export async function administer<Result>(
+  brokers: string,
+  task: (admin: Admin) => Promise<Result>,
+): Promise<Result> {
   const admin = quietClient(brokers).admin();
   try {
     await admin.connect();
