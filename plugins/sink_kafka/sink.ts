@@ -29,11 +29,10 @@ import { overdue } from "./fault/faults.ts";
 import { LeaderSearch, type Stalled } from "./cluster/leader_search.ts";
 import { PageDelivery } from "./produce/page_delivery.ts";
 import { newProducer } from "./produce/producer_ids.ts";
+import { PARTITIONERS } from "./record/partitioner.ts";
 import { Sender } from "./produce/sender.ts";
+import { withTombstones } from "./record/tombstone.ts";
 import type { Producer } from "./cluster/cluster_port.ts";
-
-/** How often the cluster is asked about everything, in milliseconds (Java: `metadata.max.age.ms`): topics get partitions added. */
-const METADATA_AGE_MS = 300_000;
 
 /** Pages that are needed so that brokers never wait for the next one, whatever the batch size. */
 const PAGES_IN_FLIGHT = 4;
@@ -117,6 +116,7 @@ export class KafkaSink implements OpenSink {
     this.#accumulator = new Accumulator({
       batchSize: options.batchSize,
       batchBytes: options.maxRequestBytes,
+      partitioner: PARTITIONERS[options.partitioner],
       timestamp: options.timestamp,
       clock,
     });
@@ -133,14 +133,15 @@ export class KafkaSink implements OpenSink {
     this.#sender = new Sender({ ...shared, onFault, onLanded: (pages) => this.#giveUp(pages) }, producer);
     this.#entrance = new Entrance({
       ...shared,
-      accept: (delivery, counts) => this.#sender.accept(delivery, counts),
+      accept: (delivery, topics) => this.#sender.accept(delivery, topics),
     });
     this.#renewLater();
   }
 
   /** See {@link OpenSink.deliver}. */
   deliver(page: RecordPage, generation: number, progress?: Progress): Promise<Answer> {
-    const delivery = new PageDelivery(page, this.#clock.monotonicMs(), progress);
+    const records = this.#options.tombstoneOnNull ? withTombstones(page) : page;
+    const delivery = new PageDelivery(records, this.#clock.monotonicMs(), progress);
     if (generation > this.#generation) {
       this.#generation = generation;
       this.#ended = undefined;
@@ -229,7 +230,7 @@ export class KafkaSink implements OpenSink {
   }
 
   #renewLater(): void {
-    this.#callOffRenewal = this.#clock.after(METADATA_AGE_MS, () => {
+    this.#callOffRenewal = this.#clock.after(this.#options.metadataMaxAgeMs, () => {
       this.#cluster.forgetUnused();
       this.#search.renew();
       this.#renewLater();

@@ -9,11 +9,9 @@ import type { Clock } from "../clock.ts";
 import type { Address } from "../config/connection.ts";
 import type { Options } from "../config/options.ts";
 import type { Producer } from "./cluster_port.ts";
+import { IdleWatch } from "./idle_watch.ts";
 import type { ProduceAnswer, ProduceApi, Producing, TopicBatches } from "./produce_api.ts";
 import { negotiate, UnsupportedBrokerError, type VersionRange, type Versions } from "./versions.ts";
-
-/** How long the connection, TLS and SASL may take together, in milliseconds. */
-const CONNECT_TIMEOUT_MS = 10_000;
 
 /** How long a closing connection may take to send what it has, in milliseconds: a hung broker takes nothing. */
 const FLUSH_MS = 2_000;
@@ -23,7 +21,12 @@ const REQUESTS_MAX = 64;
 
 /** What a cluster says about itself and some topics. */
 export interface Metadata {
-  readonly brokers: readonly { readonly nodeId: number; readonly host: string; readonly port: number }[];
+  readonly brokers: readonly {
+    readonly nodeId: number;
+    readonly host: string;
+    readonly port: number;
+    readonly rack?: string | null | undefined;
+  }[];
   readonly topics: readonly TopicMetadata[];
 }
 
@@ -46,17 +49,24 @@ export class BrokerConnection implements Producing {
   readonly #connection: Connection;
   #versions: Versions | undefined;
   #opening: Promise<void> | undefined;
-  /** Produce requests that are not answered. */
-  #pending = 0;
+  readonly #use: IdleWatch;
   #retired = false;
 
-  constructor(address: Address, options: Options, clock: Clock) {
+  /** @param onIdle called when nothing was sent for so long that it should be closed */
+  constructor(
+    address: Address,
+    options: Options,
+    clock: Clock,
+    onIdle: (connection: BrokerConnection) => void,
+  ) {
     this.address = address;
     this.#options = options;
     this.#clock = clock;
+    this.#use = new IdleWatch(clock, options.idleTimeoutMs, () => onIdle(this));
     this.#connection = new Connection(options.clientId, connectionOptions(options));
     // Whoever has a request on the connection is told by its callback; without a listener the event would be uncaught.
     this.#connection.on("error", () => {});
+    this.#connection.on("close", () => this.#use.stop());
   }
 
   /** Whether requests can be sent. */
@@ -79,7 +89,7 @@ export class BrokerConnection implements Producing {
   /** Close it as soon as no request is in flight. */
   async retire(): Promise<void> {
     this.#retired = true;
-    if (this.#pending === 0) await this.close();
+    if (!this.#use.busy) await this.close();
   }
 
   get #reauthenticating(): boolean {
@@ -87,13 +97,28 @@ export class BrokerConnection implements Producing {
   }
 
   async #open(): Promise<void> {
+    const { connectTimeoutMs } = this.#options;
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const callOff = this.#clock.after(
+      connectTimeoutMs,
+      () => reject(new Error(`No connection within ${connectTimeoutMs} ms (connect_timeout_ms)`)),
+    );
+    const introduced = this.#introduce();
+    introduced.catch(() => {});
     try {
-      await this.#connection.connect(this.address.host, this.address.port);
-      this.#versions = negotiate(await this.#apiVersions());
+      this.#versions = await Promise.race([introduced, late]);
+      if (this.ready) this.#use.start();
     } catch (error) {
       await this.close();
       throw error;
+    } finally {
+      callOff();
     }
+  }
+
+  async #introduce(): Promise<Versions> {
+    await this.#connection.connect(this.address.host, this.address.port);
+    return negotiate(await this.#apiVersions());
   }
 
   /** See {@link Producing.produce}. */
@@ -104,10 +129,9 @@ export class BrokerConnection implements Producing {
     done: (error: Error | null, answer?: ProduceAnswer) => void,
   ): void {
     const { produce } = this.#negotiated();
-    this.#pending++;
+    this.#use.begin();
     const finish = (error: Error | null, answer?: ProduceAnswer) => {
-      this.#pending--;
-      if (this.#retired && this.#pending === 0) this.close();
+      this.#ended();
       done(error, answer);
     };
     if (acks === 0) return this.#write(produce, timeoutMs, topics, finish);
@@ -148,11 +172,12 @@ export class BrokerConnection implements Producing {
     callOff = this.#clock.after(timeoutMs, () => connection.socket?.destroy());
   }
 
-  /** Ask about topics. The broker creates missing ones if its configuration says so. */
+  /** Ask about topics. The broker creates missing ones if its configuration and this client's say so. */
   async metadata(topics: readonly string[]): Promise<Metadata> {
     const { metadata } = this.#negotiated();
+    const { allowAutoCreateTopics } = this.#options;
     try {
-      return await metadata.api.async(this.#connection, [...topics], true, false);
+      return await this.#ask(metadata.api.async(this.#connection, [...topics], allowAutoCreateTopics, false));
     } catch (error) {
       // The library throws when any topic has an error, and keeps the answer in the error.
       const answer = (error as { response?: unknown }).response;
@@ -170,7 +195,7 @@ export class BrokerConnection implements Producing {
         "IDEMPOTENCE_NOT_OFFERED",
       );
     }
-    const answer = await initProducerId.api.async(this.#connection, null, 60_000, -1n, -1);
+    const answer = await this.#ask(initProducerId.api.async(this.#connection, null, 60_000, -1n, -1));
     return { id: answer.producerId, epoch: answer.producerEpoch };
   }
 
@@ -185,6 +210,20 @@ export class BrokerConnection implements Producing {
     const callOff = this.#clock.after(FLUSH_MS, () => socket.destroy());
     await closed;
     callOff();
+  }
+
+  async #ask<T>(answer: Promise<T>): Promise<T> {
+    this.#use.begin();
+    try {
+      return await answer;
+    } finally {
+      this.#ended();
+    }
+  }
+
+  #ended(): void {
+    this.#use.end();
+    if (this.#retired && !this.#use.busy) this.close();
   }
 
   #negotiated(): Versions {
@@ -204,7 +243,8 @@ export class BrokerConnection implements Producing {
 
 function connectionOptions(options: Options): ConnectionOptions {
   return {
-    connectTimeout: Math.min(CONNECT_TIMEOUT_MS, options.requestTimeoutMs),
+    // `#open` limits it; the library's own limit knows nothing of what comes after SASL.
+    connectTimeout: 2 * options.connectTimeoutMs,
     requestTimeout: options.requestTimeoutMs,
     maxInflights: REQUESTS_MAX,
     handleBackPressure: options.acks === 0,

@@ -5,14 +5,14 @@
  */
 
 import { type Fault, FaultError, unavailable } from "@pg-tide/sdk";
-import { BrokerConnection, type Metadata, type TopicMetadata } from "./broker_connection.ts";
+import { BrokerConnection, type Metadata } from "./broker_connection.ts";
 import { classify } from "../fault/classify.ts";
 import type { Clock } from "../clock.ts";
-import type { ClusterPort, Topic } from "./cluster_port.ts";
+import type { ClusterPort, Producer, Topic } from "./cluster_port.ts";
 import { type Address, formatAddress } from "../config/connection.ts";
 import type { Options } from "../config/options.ts";
 import { blockedFault, connectionFault, unansweredFault } from "../fault/faults.ts";
-import type { Producer } from "./cluster_port.ts";
+import { learnTopic } from "./topic.ts";
 
 /** How long brokers are tried one after the other before the question is given up, in milliseconds. The kernel waits 120 s. */
 const SEARCH_MS = 60_000;
@@ -58,11 +58,7 @@ export class Cluster implements ClusterPort {
   /** See {@link ClusterPort.reconfigure}. */
   reconfigure(options: Options): void {
     this.#options = options;
-    for (const connection of this.#connections.values()) {
-      this.#retired.add(connection);
-      connection.retire().finally(() => this.#retired.delete(connection));
-    }
-    this.#connections.clear();
+    for (const connection of this.#connections.values()) this.#retire(connection);
   }
 
   /** See {@link ClusterPort.close}. */
@@ -123,8 +119,10 @@ export class Cluster implements ClusterPort {
   #learn(metadata: Metadata): void {
     this.#nodes.clear();
     for (const { nodeId, host, port } of metadata.brokers) this.#nodes.set(nodeId, { host, port });
+    const { clientRack } = this.#options;
     for (const topic of metadata.topics) {
-      if (typeof topic.name === "string") this.#topics.set(topic.name, learnTopic(topic));
+      if (typeof topic.name !== "string") continue;
+      this.#topics.set(topic.name, learnTopic(topic, metadata.brokers, clientRack));
     }
     for (const [key, connection] of this.#connections) if (connection.lost) this.#connections.delete(key);
   }
@@ -166,7 +164,8 @@ export class Cluster implements ClusterPort {
     const key = formatAddress(address);
     let connection = this.#connections.get(key);
     if (connection === undefined || connection.lost) {
-      connection = new BrokerConnection(address, this.#options, this.#clock);
+      const onIdle = (idle: BrokerConnection) => this.#retire(idle);
+      connection = new BrokerConnection(address, this.#options, this.#clock, onIdle);
       this.#connections.set(key, connection);
     }
     try {
@@ -176,6 +175,14 @@ export class Cluster implements ClusterPort {
       if (this.#connections.get(key) === connection) this.#connections.delete(key);
       throw new FaultError(this.#faultOf(error, address), { cause: error });
     }
+  }
+
+  /** Close a connection once it has its answers. Nobody is given it any more: whoever needs one gets another. */
+  #retire(connection: BrokerConnection): void {
+    const key = formatAddress(connection.address);
+    if (this.#connections.get(key) === connection) this.#connections.delete(key);
+    this.#retired.add(connection);
+    connection.retire().finally(() => this.#retired.delete(connection));
   }
 
   #faultOf(error: unknown, address: Address): Fault {
@@ -198,12 +205,6 @@ export class Cluster implements ClusterPort {
       : unansweredFault(code, "get a producer id", address);
     return new FaultError(fault, { cause: error });
   }
-}
-
-function learnTopic({ errorCode, partitions }: TopicMetadata): Topic {
-  const leaders: number[] = new Array(partitions.length).fill(-1);
-  for (const { partitionIndex, leaderId } of partitions) leaders[partitionIndex] = leaderId;
-  return { errorCode, leaders };
 }
 
 /** Which of several faults is told: what a person must mend before what more hosts would mend before an outage. */

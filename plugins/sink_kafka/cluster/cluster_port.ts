@@ -19,6 +19,8 @@ export interface Topic {
   readonly errorCode: number;
   /** For each partition, the node that leads it, or -1. */
   readonly leaders: readonly number[];
+  /** The partitions for records whose key does not choose one, at least one; absent when all are alike. */
+  readonly preferred?: readonly number[];
 }
 
 /** A cluster that is being talked to. Nothing here waits or tries again: callers do, and know for how long. */

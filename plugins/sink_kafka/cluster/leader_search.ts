@@ -166,7 +166,7 @@ export class LeaderSearch {
       if (classify(code).decision === "blocked") {
         return blockedFault(code, null, "describe", topic, options);
       }
-      if (code === UNKNOWN_TOPIC && stalledMs >= TOPIC_WAIT_MS) return missingTopic(topic);
+      if (code === UNKNOWN_TOPIC && stalledMs >= TOPIC_WAIT_MS) return missingTopic(topic, options);
     }
     if (stalledMs < Math.min(OUTAGE_MS, options.deliveryTimeoutMs) || holding()) return undefined;
     return stalledBy ?? this.#fault ?? leaderless(topic, partition);

@@ -126,12 +126,13 @@ function versionFault(told: Told, where: string): Fault | undefined {
 }
 
 /** The fault of a topic that does not exist. */
-export function missingTopic(topic: string): Fault {
+export function missingTopic(topic: string, { allowAutoCreateTopics }: Options): Fault {
+  const allow = allowAutoCreateTopics ? "" : " and allow_auto_create_topics to true here";
   return misconfigured(
     "UNKNOWN_TOPIC_OR_PARTITION",
     `Topic does not exist: "${topic}"`,
     `Create the topic: kafka-topics --create --topic ${topic} --partitions 6 --replication-factor 3; ` +
-      "or set auto.create.topics.enable=true on the cluster (not recommended for production). Without the right to " +
+      `or set auto.create.topics.enable=true on the cluster${allow} (not recommended for production). Without the right to ` +
       "describe a topic it also seems not to exist",
   );
 }

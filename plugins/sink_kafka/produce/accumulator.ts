@@ -8,9 +8,10 @@ import { NULL_RANGE, type RecordPage } from "@pg-tide/sdk";
 import { Batch, type Member } from "./batch.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import type { Clock } from "../clock.ts";
+import type { Topic } from "../cluster/cluster_port.ts";
 import type { PageDelivery } from "./page_delivery.ts";
 import { PartitionQueue } from "./partition_queue.ts";
-import { partitionOfKey, StickyPartition } from "../record/partitioner.ts";
+import { type KeyPartitioner, StickyPartition } from "../record/partitioner.ts";
 
 /** How batches are made. */
 export interface AccumulatorOptions {
@@ -18,6 +19,7 @@ export interface AccumulatorOptions {
   readonly batchSize: number;
   /** The most bytes in a batch before compression; a larger record has a batch of its own. */
   readonly batchBytes: number;
+  readonly partitioner: KeyPartitioner;
   readonly timestamp: "created" | "now";
   readonly clock: Clock;
 }
@@ -66,22 +68,24 @@ export class Accumulator {
   /**
    * Append all records of a page.
    *
-   * @param counts for each topic of the page, its number of partitions, at least 1
+   * @param known what is known about each topic of the page that a record goes to; it has partitions
    */
-  append(delivery: PageDelivery, counts: readonly number[], events: AccumulatorEvents): void {
+  append(delivery: PageDelivery, known: readonly (Topic | undefined)[], events: AccumulatorEvents): void {
     const { page } = delivery;
     const { key, topic } = page;
+    const { partitioner } = this.#options;
     const topics = page.topics.map((name) => this.#topicQueues(name));
+    const counts = known.map((one) => one?.leaders.length ?? 0);
     const timeOf = this.#clock(page);
     for (let i = 0; i < page.count; i++) {
       const at = topic[i]!;
       const queues = topics[at]!;
       const start = key.ranges[2 * i]!;
-      const partition = start === NULL_RANGE
-        ? queues.sticky.next(counts[at]!)
-        : partitionOfKey(key.bytes, start, key.ranges[2 * i + 1]!, counts[at]!);
+      const count = counts[at]!;
+      const chosen = start === NULL_RANGE ? -1 : partitioner(key.bytes, start, key.ranges[2 * i + 1]!, count);
+      const partition = chosen < 0 ? queues.sticky.next(count, known[at]!.preferred) : chosen;
       const queue = queues.queue(partition);
-      if (this.#appendOne(queue, delivery, i, timeOf(i), events) && start === NULL_RANGE) {
+      if (this.#appendOne(queue, delivery, i, timeOf(i), events) && chosen < 0) {
         queues.sticky.closed(partition);
       }
     }

@@ -1,5 +1,5 @@
 /**
- * Lets pages in, one after the other, once it is known how many partitions each of their topics has.
+ * Lets pages in, one after the other, once it is known which partitions each of their topics has.
  *
  * A page whose topic is not known yet holds up those behind it: they may hold later records of the same keys.
  *
@@ -7,7 +7,7 @@
  */
 
 import type { Clock } from "../clock.ts";
-import type { ClusterPort } from "../cluster/cluster_port.ts";
+import type { ClusterPort, Topic } from "../cluster/cluster_port.ts";
 import type { LeaderSearch, Stalled } from "../cluster/leader_search.ts";
 import type { PageDelivery } from "./page_delivery.ts";
 
@@ -16,8 +16,8 @@ export interface EntrancePorts {
   readonly cluster: Pick<ClusterPort, "topic">;
   readonly search: Pick<LeaderSearch, "missing">;
   readonly clock: Clock;
-  /** Take the page. `counts`: for each of its topics the number of partitions, or 0 for one that no record goes to. */
-  readonly accept: (delivery: PageDelivery, counts: readonly number[]) => void;
+  /** Take the page. `topics`: what is known about each of its topics, or undefined for one that no record goes to. */
+  readonly accept: (delivery: PageDelivery, topics: readonly (Topic | undefined)[]) => void;
 }
 
 /** The pages that were not let in yet. */
@@ -41,12 +41,12 @@ export class Entrance {
   /** Let in whom the cluster's newest answer allows. */
   admit(): void {
     for (let head = this.#waiting[0]; head !== undefined; head = this.#waiting[0]) {
-      const counts = this.#countsOf(head);
-      if (counts === undefined) return this.#seek();
+      const topics = this.#topicsOf(head);
+      if (topics === undefined) return this.#seek();
       this.#stalledSinceMs = undefined;
       this.#unknown = [];
       this.#waiting.shift();
-      this.#ports.accept(head, counts);
+      this.#ports.accept(head, topics);
     }
   }
 
@@ -69,14 +69,12 @@ export class Entrance {
     for (const topic of this.#unknown) this.#ports.search.missing(topic);
   }
 
-  /** The number of partitions of each topic of a page, or undefined as long as one is not known. */
-  #countsOf({ page }: PageDelivery): number[] | undefined {
+  /** The topics of a page, or undefined as long as the partitions of one are not known. */
+  #topicsOf({ page }: PageDelivery): (Topic | undefined)[] | undefined {
     const used = new Uint8Array(page.topics.length);
     for (let i = 0; i < page.count; i++) used[page.topic[i]!] = 1;
-    const counts = page.topics.map((name, i) =>
-      used[i] === 1 ? this.#ports.cluster.topic(name)?.leaders.length ?? 0 : 0
-    );
-    this.#unknown = page.topics.filter((_, i) => used[i] === 1 && counts[i] === 0);
-    return this.#unknown.length === 0 ? counts : undefined;
+    const topics = page.topics.map((name, i) => used[i] === 1 ? this.#ports.cluster.topic(name) : undefined);
+    this.#unknown = page.topics.filter((_, i) => used[i] === 1 && (topics[i]?.leaders.length ?? 0) === 0);
+    return this.#unknown.length === 0 ? topics : undefined;
   }
 }

@@ -14,8 +14,8 @@ import type { Accumulator } from "./accumulator.ts";
 import type { Batch } from "./batch.ts";
 import { classify } from "../fault/classify.ts";
 import type { Clock } from "../clock.ts";
-import type { ClusterPort } from "../cluster/cluster_port.ts";
-import { type Codec, CODECS } from "../record/compression.ts";
+import type { ClusterPort, Producer, Topic } from "../cluster/cluster_port.ts";
+import { type Codec, codecOf } from "../record/compression.ts";
 import type { Options } from "../config/options.ts";
 import { tell } from "../fault/faults.ts";
 import { gather, type RequestLimits } from "./gather.ts";
@@ -28,11 +28,7 @@ import type { ProduceAnswer, Producing } from "../cluster/produce_api.ts";
 import { ProducerIds } from "./producer_ids.ts";
 import { NO_STAMP, stampBatch } from "../record/record_batch.ts";
 import { recover } from "./recovery.ts";
-import type { Producer } from "../cluster/cluster_port.ts";
 import { groupByTopic, resultOf, type Sent } from "./sent.ts";
-
-/** Requests in flight to one broker (Java: `max.in.flight.requests.per.connection`). */
-const REQUESTS_IN_FLIGHT = 5;
 
 /** What the sender needs. */
 export interface SenderPorts {
@@ -68,9 +64,9 @@ export class Sender {
       requestBytes: options.maxRequestBytes,
       lingerMs: options.lingerMs,
     };
-    this.#codec = CODECS[options.compression];
+    this.#codec = codecOf(options.compression, options.compressionLevel);
     // Without answers there is no knowing what the broker has taken, so the socket must have taken one before the next.
-    this.#inFlightMax = options.acks === 0 ? 1 : REQUESTS_IN_FLIGHT;
+    this.#inFlightMax = options.acks === 0 ? 1 : options.maxInFlight;
     this.#lanes = new Lanes(ports, (lane) => this.#pump(lane));
     this.#producers = new ProducerIds(
       { ...ports, onRenewed: (queue) => this.#lanes.pumpOf(queue) },
@@ -78,12 +74,12 @@ export class Sender {
     );
   }
 
-  /** Append a page's records and send what is full. `counts`: the number of partitions of each of its topics. */
-  accept(delivery: PageDelivery, counts: readonly number[]): void {
+  /** Append a page's records and send what is full. `topics`: what is known about each of its topics. */
+  accept(delivery: PageDelivery, topics: readonly (Topic | undefined)[]): void {
     this.#halted = false;
     this.#appending = true;
     try {
-      this.#ports.accumulator.append(delivery, counts, {
+      this.#ports.accumulator.append(delivery, topics, {
         filled: (queue) => this.#route(queue),
         closed: (queue) => this.#lanes.pumpOf(queue),
       });

@@ -33,6 +33,49 @@ Deno.test("the Kafka sink's manifest has the page's parameters, with its default
   }
 });
 
+/** Further numbers: default, least and most. */
+const NUMBERS: Readonly<Record<string, readonly [standard: number | undefined, min: number, max: number]>> = {
+  batch_size: [100, 1, 100_000],
+  compression_level: [undefined, 1, 22],
+  connect_timeout_ms: [10_000, 100, 600_000],
+  connections_max_idle_ms: [540_000, 1_000, 86_400_000],
+  delivery_timeout_ms: [120_000, 100, 3_600_000],
+  linger_ms: [10, 0, 60_000],
+  max_in_flight: [5, 1, 50],
+  max_request_size: [1_048_576, 1_024, 104_857_600],
+  metadata_max_age_ms: [300_000, 1_000, 86_400_000],
+  request_timeout_ms: [30_000, 100, 600_000],
+};
+
+Deno.test("the Kafka sink's numbers have defaults and ranges, and what lies outside is an error", () => {
+  const integers = MANIFEST.fields.filter(({ type }) => type === "integer").toSorted(byName);
+  const declared = integers.map((field) => [field.name, [field.default, field.min, field.max]]);
+  assert.deepEqual(declared, Object.entries(NUMBERS));
+  for (const [name, [, min, max]] of Object.entries(NUMBERS)) {
+    const codec = name === "compression_level" ? { compression: "zstd" } : {};
+    for (const good of [min, max]) assert.deepEqual(problems({ ...codec, [name]: good }), [], name);
+    for (const bad of [min - 1, max + 1, min + 0.5, `${max}`]) {
+      const [problem, ...others] = problems({ ...codec, [name]: bad });
+      assert.match(problem!, new RegExp(`^Cannot (use|read) ${name}: .*, expected `));
+      assert.deepEqual(others, []);
+    }
+  }
+});
+
+const byName = (one: { readonly name: string }, other: { readonly name: string }) =>
+  one.name.localeCompare(other.name);
+
+Deno.test("the Kafka sink's further parameters have the defaults that the Java client has", () => {
+  const further = Object.fromEntries(MANIFEST.fields.map((field) => [field.name, field.default]));
+  const { client_id, client_rack, partitioner, timestamp, tombstone_on_null, allow_auto_create_topics } =
+    further;
+  assert.deepEqual(
+    [client_id, client_rack, partitioner, timestamp, tombstone_on_null, allow_auto_create_topics],
+    ["pg-tide", undefined, "murmur2", "created", false, true],
+  );
+  assert.match(problems({ partitioner: "crc32" })[0]!, /partitioner: "crc32", expected .*consistent/);
+});
+
 Deno.test("the Kafka sink's manifest marks what is secret", () => {
   const secrets = MANIFEST.fields.filter(({ secret }) => secret).map(({ name }) => name);
   assert.deepEqual(secrets, ["sasl_password", "tls_client_key"]);
@@ -41,6 +84,9 @@ Deno.test("the Kafka sink's manifest marks what is secret", () => {
 Deno.test("the Kafka sink's rules say what contradicts what", () => {
   assert.deepEqual(problems({}), []);
   assert.deepEqual(problems({ brokers: "[::1]:9092, kafka-2:9093" }), []);
+  assert.deepEqual(problems({ compression: "gzip" }), []);
+  assert.deepEqual(problems({ compression: "gzip", compression_level: 9 }), []);
+  assert.deepEqual(problems({ compression: "zstd", compression_level: 22 }), []);
   const cases: readonly (readonly [config: Parameters<typeof problems>[0], message: RegExp])[] = [
     [{ idempotent: true, acks: "1" }, /idempotent needs acks "all"/],
     [{ sasl_username: "u" }, /sasl_username is set without sasl_mechanism/],
@@ -50,6 +96,10 @@ Deno.test("the Kafka sink's rules say what contradicts what", () => {
     [{ brokers: "localhost" }, /brokers.*comma-separated list of host:port/],
     [{ batch_size: 0 }, /batch_size/],
     [{ compression: "zst" }, /compression.*zstd/],
+    [{ compression_level: 3 }, /compression_level needs compression "gzip" or "zstd"/],
+    [{ compression: "lz4", compression_level: 3 }, /the other codecs have no levels/],
+    [{ compression: "gzip", compression_level: 10 }, /compression_level must be from 1 to 9 when/],
+    [{ compression: "zstd", compression_level: 23 }, /compression_level: 23, expected .*22/],
   ];
   for (const [config, message] of cases) {
     const found = problems(config);

@@ -9,6 +9,7 @@ import type {
 } from "../../../plugins/sink_kafka/cluster/produce_api.ts";
 import { KafkaSink } from "../../../plugins/sink_kafka/sink.ts";
 import { kafkaConfig, recordPage } from "../../support/kafka_sink.ts";
+import { readBatch } from "../../support/record_batch_reader.ts";
 import { SinkClock } from "../../support/sink_clock.ts";
 
 interface Request {
@@ -21,7 +22,8 @@ class ScriptedCluster implements ClusterPort, Producing {
   readonly requests: Request[] = [];
   readonly topic = () => ({ errorCode: 0, leaders: [1, 1] });
   readonly leaderOf = () => 1;
-  readonly refresh = () => Promise.resolve();
+  refreshed = 0;
+  readonly refresh = () => Promise.resolve(void this.refreshed++);
   readonly connect = () => Promise.resolve(this);
   readonly connected = () => this;
   readonly initProducerId = () => Promise.resolve({ id: 1n, epoch: 0 });
@@ -133,6 +135,38 @@ Deno.test("KafkaSink waits as long as a broker asks it to", async () => {
   await clock.pass(2);
   assert.equal(cluster.requests.length, 1);
   await sink.close();
+});
+
+Deno.test("KafkaSink has at most max_in_flight requests with a broker, one with acks 0", async () => {
+  // Each record is a request of its own: the queues of two partitions let through two, or five each when idempotent.
+  for (const [fields, most] of [[{ max_in_flight: 1 }, 1], [{}, 2], [{ acks: "0" }, 1]] as const) {
+    const { clock, cluster, sink } = setup(fields);
+    sink.deliver(page("21", "abc", "21", "abc"), 1);
+    await clock.pass(0);
+    assert.equal(cluster.requests.length, most, JSON.stringify(fields));
+    await sink.close();
+  }
+});
+
+Deno.test("KafkaSink asks the cluster about everything every metadata_max_age_ms", async () => {
+  const { clock, cluster, sink } = setup({ metadata_max_age_ms: 2_000 });
+  await clock.pass(1_999);
+  assert.equal(cluster.refreshed, 0);
+  await clock.pass(4_001);
+  assert.equal(cluster.refreshed, 3);
+  await sink.close();
+});
+
+Deno.test("KafkaSink makes tombstones only if tombstone_on_null says so", async () => {
+  for (const [fields, length] of [[{}, 4], [{ tombstone_on_null: true }, -1]] as const) {
+    const { clock, cluster, sink } = setup(fields);
+    sink.deliver(recordPage("t", [{ key: "21", value: "null" }]), 1);
+    await clock.pass(0);
+    const { batch } = cluster.requests[0]!.topics[0]!.partitions[0]!;
+    const [record] = readBatch(batch).records;
+    assert.equal(record!.value?.length ?? -1, length);
+    await sink.close();
+  }
 });
 
 Deno.test("KafkaSink.close() leaves no page without an answer, and no timer", async () => {

@@ -17,9 +17,26 @@ Deno.test("parseOptions() gives the page's defaults", () => {
     requestTimeoutMs: 30_000,
     deliveryTimeoutMs: 120_000,
     maxRequestBytes: 1_048_576,
-    clientId: "pg-tide",
+    maxInFlight: 5,
+    partitioner: "murmur2",
     timestamp: "created",
+    tombstoneOnNull: false,
+    clientId: "pg-tide",
+    connectTimeoutMs: 10_000,
+    idleTimeoutMs: 540_000,
+    metadataMaxAgeMs: 300_000,
+    allowAutoCreateTopics: true,
   });
+});
+
+Deno.test("parseOptions() reads what has no default only where it is set", () => {
+  const { clientRack, compressionLevel } = parse({
+    client_rack: "east",
+    compression: "zstd",
+    compression_level: 19,
+  });
+  assert.deepEqual([clientRack, compressionLevel], ["east", 19]);
+  assert.ok(!("clientRack" in parse({})) && !("compressionLevel" in parse({})));
 });
 
 Deno.test("parseOptions() reads authentication and TLS", () => {

@@ -131,13 +131,17 @@ Deno.test("connectionFault() blocks on a broker that is too old", () => {
 });
 
 Deno.test("missingTopic() gives the command that creates it", () => {
-  const fault = missingTopic("order-events");
+  const fault = missingTopic("order-events", PLAIN);
   assert.ok(fault.kind === "configuration");
   assert.equal(fault.reason, 'Topic does not exist: "order-events"');
   assert.match(
     fault.advice,
     /kafka-topics --create --topic order-events --partitions 6 --replication-factor 3/,
   );
+  assert.match(fault.advice, /set auto\.create\.topics\.enable=true on the cluster \(not recommended/);
+  const forbidden = missingTopic("order-events", { ...PLAIN, allowAutoCreateTopics: false });
+  assert.ok(forbidden.kind === "configuration");
+  assert.match(forbidden.advice, /on the cluster and allow_auto_create_topics to true here \(not/);
 });
 
 Deno.test("blockedFault() names principal, topic and operation", () => {

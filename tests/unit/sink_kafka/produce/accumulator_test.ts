@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { Accumulator, type AccumulatorOptions } from "../../../../plugins/sink_kafka/produce/accumulator.ts";
+import type { Topic } from "../../../../plugins/sink_kafka/cluster/cluster_port.ts";
 import { CODECS } from "../../../../plugins/sink_kafka/record/compression.ts";
 import { PageDelivery } from "../../../../plugins/sink_kafka/produce/page_delivery.ts";
 import type { PartitionQueue } from "../../../../plugins/sink_kafka/produce/partition_queue.ts";
+import { PARTITIONERS } from "../../../../plugins/sink_kafka/record/partitioner.ts";
 import { NO_STAMP, stampBatch } from "../../../../plugins/sink_kafka/record/record_batch.ts";
 import { CREATED_MS, type RecordDraft, recordPage } from "../../../support/kafka_sink.ts";
 import { readBatch } from "../../../support/record_batch_reader.ts";
@@ -13,6 +15,7 @@ function setup(options: Partial<AccumulatorOptions> = {}) {
   const accumulator = new Accumulator({
     batchSize: 3,
     batchBytes: 10_000,
+    partitioner: PARTITIONERS.murmur2,
     timestamp: "created",
     clock,
     ...options,
@@ -24,9 +27,11 @@ function setup(options: Partial<AccumulatorOptions> = {}) {
     closed: (queue: PartitionQueue) => closed.push(queue),
   };
   const append = (drafts: readonly RecordDraft[], counts: readonly number[] = [1]) =>
-    accumulator.append(new PageDelivery(recordPage("t", drafts), 0), counts, events);
+    appendTo(drafts, counts.map((count) => ({ errorCode: 0, leaders: new Array(count).fill(1) })));
+  const appendTo = (drafts: readonly RecordDraft[], topics: readonly Topic[]) =>
+    accumulator.append(new PageDelivery(recordPage("t", drafts), 0), topics, events);
   const counts = () => [...accumulator.queues()].map(({ waiting }) => waiting.map(({ count }) => count));
-  return { accumulator, append, clock, closed, counts, filled };
+  return { accumulator, append, appendTo, clock, closed, counts, filled };
 }
 
 const records = (count: number): RecordDraft[] =>
@@ -74,6 +79,22 @@ Deno.test("Accumulator keeps the partitions of topics apart, by key and by topic
 Deno.test("Accumulator puts records without a key into one partition until its batch is full", () => {
   const { append, counts } = setup();
   append(Array.from({ length: 9 }, () => ({ value: "x" })), [2]);
+  assert.deepEqual(counts().flat(), [3, 3, 3]);
+  assert.equal(counts().length, 2);
+});
+
+Deno.test("Accumulator puts records without a key, and no others, into the preferred partitions", () => {
+  const { accumulator, appendTo } = setup({ batchSize: 1 });
+  const keyless = Array.from({ length: 20 }, () => ({ value: "x" }));
+  // "21" goes to partition 0 of 3.
+  appendTo([...keyless, { key: "21" }], [{ errorCode: 0, leaders: [1, 2, 2], preferred: [1, 2] }]);
+  const counts = [...accumulator.queues()].map(({ partition, waiting }) => [partition, waiting.length]);
+  assert.deepEqual(counts.toSorted(), [[0, 1], [1, 10], [2, 10]]);
+});
+
+Deno.test("Accumulator with the partitioner random treats keys as if there were none", () => {
+  const { append, counts } = setup({ partitioner: PARTITIONERS.random });
+  append(records(9), [2]);
   assert.deepEqual(counts().flat(), [3, 3, 3]);
   assert.equal(counts().length, 2);
 });

@@ -8,13 +8,13 @@ import { SinkClock } from "../../../support/sink_clock.ts";
 function setup() {
   const topics = new Map<string, Topic>();
   const missing: string[] = [];
-  const accepted: { readonly id: number; readonly counts: readonly number[] }[] = [];
+  const accepted: { readonly id: number; readonly topics: readonly (Topic | undefined)[] }[] = [];
   const clock = new SinkClock();
   const entrance = new Entrance({
     clock,
     cluster: { topic: (name) => topics.get(name) },
     search: { missing: (topic) => void missing.push(topic) },
-    accept: ({ page }, counts) => accepted.push({ id: page.ids[0]!, counts }),
+    accept: ({ page }, topics) => accepted.push({ id: page.ids[0]!, topics }),
   });
   const enter = (id: number, drafts: readonly RecordDraft[]) =>
     entrance.enter(new PageDelivery(recordPage("t", drafts, id), 0));
@@ -23,9 +23,13 @@ function setup() {
 
 Deno.test("Entrance lets a page in at once when its topics are known", () => {
   const { accepted, enter, missing, topics } = setup();
-  topics.set("t", { errorCode: 0, leaders: [1, -1, 1] }).set("u", { errorCode: 0, leaders: [2] });
+  const [t, u]: Topic[] = [{ errorCode: 0, leaders: [1, -1, 1], preferred: [0, 2] }, {
+    errorCode: 0,
+    leaders: [2],
+  }];
+  topics.set("t", t!).set("u", u!);
   enter(1, [{ topic: "u" }, {}]);
-  assert.deepEqual(accepted, [{ id: 1, counts: [1, 3] }]);
+  assert.deepEqual(accepted, [{ id: 1, topics: [u, t] }]);
   assert.deepEqual(missing, []);
 });
 
@@ -47,7 +51,8 @@ Deno.test("Entrance holds up the pages behind one whose topic is not known", asy
   }]);
   topics.set("new", { errorCode: 0, leaders: [1, 1] });
   entrance.admit();
-  assert.deepEqual(accepted, [{ id: 1, counts: [2, 1] }, { id: 2, counts: [1] }]);
+  const [known, late] = [topics.get("t"), topics.get("new")];
+  assert.deepEqual(accepted, [{ id: 1, topics: [late, known] }, { id: 2, topics: [known] }]);
   assert.deepEqual([...entrance.stalled()], []);
 });
 
@@ -56,7 +61,7 @@ Deno.test("Entrance does not wait for a topic that no record of a page goes to",
   topics.set("t", { errorCode: 0, leaders: [1] });
   const page = { ...recordPage("t", [{}]), topics: ["unused", "t"], topic: Uint16Array.of(1) };
   entrance.enter(new PageDelivery(page, 0));
-  assert.deepEqual(accepted, [{ id: 1, counts: [0, 1] }]);
+  assert.deepEqual(accepted, [{ id: 1, topics: [undefined, topics.get("t")] }]);
 });
 
 Deno.test("Entrance forgets whom it has turned away", () => {
@@ -67,5 +72,5 @@ Deno.test("Entrance forgets whom it has turned away", () => {
   entrance.admit();
   assert.deepEqual([accepted, [...entrance.stalled()]], [[], []]);
   enter(2, [{}]);
-  assert.deepEqual(accepted, [{ id: 2, counts: [1] }]);
+  assert.deepEqual(accepted, [{ id: 2, topics: [topics.get("t")] }]);
 });

@@ -6,6 +6,7 @@ import { parseOptions } from "../../../../plugins/sink_kafka/config/options.ts";
 import type { PartitionQueue, Setback } from "../../../../plugins/sink_kafka/produce/partition_queue.ts";
 import type { RecordError } from "../../../../plugins/sink_kafka/cluster/produce_api.ts";
 import { recover } from "../../../../plugins/sink_kafka/produce/recovery.ts";
+import { PARTITIONERS } from "../../../../plugins/sink_kafka/record/partitioner.ts";
 import { PartitionSequence } from "../../../../plugins/sink_kafka/produce/sequencer.ts";
 import { batchOf, queueOf } from "../../../support/kafka_batches.ts";
 import { kafkaConfig, type RecordDraft } from "../../../support/kafka_sink.ts";
@@ -51,6 +52,7 @@ function recovered(queue: PartitionQueue, nowMs = 10) {
   const accumulator = new Accumulator({
     batchSize: 100,
     batchBytes: 1e6,
+    partitioner: PARTITIONERS.murmur2,
     timestamp: "created",
     clock: CLOCK,
   });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { lz4Decompress } from "@platformatic/wasm-utils";
 import { Buffer } from "node:buffer";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
-import { CODECS } from "../../../../plugins/sink_kafka/record/compression.ts";
+import { codecOf, CODECS } from "../../../../plugins/sink_kafka/record/compression.ts";
 import { xerialBlocks } from "../../../support/xerial.ts";
 
 const TEXT = Buffer.from(
@@ -41,3 +41,27 @@ for (const [name, read] of Object.entries(READERS)) {
     assert.ok(compress(TEXT).length < TEXT.length / 3);
   });
 }
+
+Deno.test("codecOf() takes the level, and the codec's own without one", () => {
+  const sizes = (compression: "gzip" | "zstd", levels: readonly number[]) =>
+    levels.map((level) => codecOf(compression, level).compress!(TEXT).length);
+  const lengthOf = (compression: "gzip" | "zstd") => codecOf(compression).compress!(TEXT).length;
+  const [low, standard, high] = sizes("gzip", [1, 6, 9]);
+  assert.ok(low! > standard! && standard! !== high!, `${low} ${standard} ${high}`);
+  assert.equal(lengthOf("gzip"), standard);
+  const [fast, slow] = sizes("zstd", [1, 19]);
+  assert.ok(fast! > slow!, `${fast} ${slow}`);
+  assert.equal(lengthOf("zstd"), fast);
+  for (const compression of ["gzip", "zstd"] as const) {
+    const codec = codecOf(compression, 5);
+    assert.equal(codec.attribute, CODECS[compression].attribute);
+    assert.ok(Buffer.from(READERS[compression]!(codec.compress!(TEXT))).equals(TEXT));
+  }
+});
+
+Deno.test("codecOf() refuses a level that the codec does not have", () => {
+  for (const compression of ["none", "snappy", "lz4"] as const) {
+    assert.throws(() => codecOf(compression, 3), /Cannot set the level of \w+: 3, expected gzip or zstd/);
+    assert.equal(codecOf(compression), CODECS[compression]);
+  }
+});
