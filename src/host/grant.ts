@@ -4,11 +4,10 @@
  * @module
  */
 
-import type { FieldSpec, Json, PluginDescription } from "@pg-tide/sdk";
+import { type FieldSpec, isMetadataHost, type Json, type PluginDescription } from "@pg-tide/sdk";
 import { EXIT, type Problem, UserError } from "../base/errors.ts";
 import { parseAddress, parseAddresses, withoutCredentials } from "./address.ts";
 import { HOST_LIMITS } from "./limits.ts";
-import { isMetadataHost } from "./metadata_host.ts";
 
 /** The permissions of a Worker, with every key stated. */
 export interface Grant {
@@ -141,7 +140,8 @@ function expandGuarded(entry: string, request: GrantRequest, problems: Problem[]
 
 /** Whether the operator's word is not needed for a host that a configuration or a cluster names, or is given. */
 function isOpen(address: string, namedBy: string, request: GrantRequest, problems: Problem[]): boolean {
-  if (!isMetadataHost(address) || isAllowed(address, request)) return true;
+  const host = address.slice(0, address.lastIndexOf(":"));
+  if (!isMetadataHost(host) || isAllowed(address, request)) return true;
   problems.push({ field: namedBy, message: guarded(namedBy, address, request) });
   return false;
 }
