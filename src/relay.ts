@@ -11,7 +11,7 @@ import { LIMITS } from "./base/limits.ts";
 import type { SecretKeeper } from "./base/secrets.ts";
 import type { Logger } from "./base/telemetry.ts";
 import { within } from "./base/within.ts";
-import { fieldObjection } from "./config/compose.ts";
+import { catalogEntry, fieldObjection } from "./config/compose.ts";
 import { MACHINE_PORTS } from "./config/interpolate.ts";
 import { KERNEL_DESCRIPTION } from "./config/kernel_fields.ts";
 import type { Settings } from "./config/settings.ts";
@@ -85,7 +85,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
 async function announce({ descriptions, failures }: PluginCatalog, db: Database, log: Logger): Promise<void> {
   for (const { error } of failures) log.error(error.message, { code: error.code, advice: error.advice });
   try {
-    await registerPlugins(db, descriptions);
+    await registerPlugins(db, descriptions.map(catalogEntry));
   } catch (error) {
     log.warn("Cannot make plugins known to tide.relay_set_outbox", { reason: messageOf(error) });
   }

@@ -39,6 +39,12 @@ export interface RecordPage {
   readonly topics: readonly string[];
   /** For each record, its index in {@link RecordPage.topics}. */
   readonly topic: Uint16Array<ArrayBuffer>;
+  /**
+   * For each record, the number of the partition of its topic that it must go to, or -1 where the sink chooses. Absent when
+   * no record names one. A record whose partition does not exist is rejected alone. A sink without
+   * {@link PluginDescription.partitions} need not look at it.
+   */
+  readonly partition?: Int32Array<ArrayBuffer>;
   /** The key of each record; NULL is "no key", an empty value is a key. */
   readonly key: Column;
   /** The value of each record; NULL is a tombstone. */
@@ -61,6 +67,8 @@ export interface MessagePage {
   readonly topics: readonly string[];
   /** As {@link RecordPage.topic}. */
   readonly topic: Uint16Array<ArrayBuffer>;
+  /** As {@link RecordPage.partition}. */
+  readonly partition?: Int32Array<ArrayBuffer>;
   /** The key that the route gave each message. */
   readonly key: Column;
   /** The record headers that the route gave each message, as header lists. */
@@ -75,7 +83,10 @@ export interface MessagePage {
 
 /** What a format made of a {@link MessagePage}. */
 export interface EncodedPage {
-  /** The records, in the order of their messages. */
+  /**
+   * The records, in the order of their messages. Without a {@link RecordPage.partition} of its own each record has its
+   * message's: a format needs to know nothing of partitions.
+   */
   readonly page: RecordPage;
   /** For each record, the index of its message in the page given; never falls. A message may give several records, or none. */
   readonly messageIndex: Uint32Array<ArrayBuffer>;
@@ -130,7 +141,8 @@ export type Fault =
  * **Order.** An answer with a fault or a failure ends its *generation*. The sink must then not deliver any record
  * of that generation that comes after an undelivered record of the same topic and key, also in pages that it already
  * holds; it answers those pages with the same fault. The kernel gives all unfinished records again, in order, in a
- * new generation, after every page of the old one is answered.
+ * new generation, after every page of the old one is answered. Records that name a partition keep their order within it,
+ * whatever their keys are; those of one key that name different ones have no order between them.
  */
 export interface Answer {
   /** Delivered records, as ranges `[from, to)` of indices: two numbers each, rising, never overlapping. */
@@ -179,6 +191,11 @@ export interface PluginDescription {
   readonly identity?: Readonly<Record<string, Json>>;
   /** Only sinks: what the name of a topic may look like; a message routed to another name is rejected. Default: anything. */
   readonly topicRule?: TopicRule;
+  /**
+   * Only sinks: its topics have partitions with numbers from 0, and a record may say which it goes to
+   * ({@link RecordPage.partition}). Default false: a pipeline with the field `partition` is refused.
+   */
+  readonly partitions?: boolean;
 }
 
 /** What the name of a topic may look like. */

@@ -25,7 +25,7 @@ export class FaultError extends Error {
 
 /** Data-only part of a definition, as it is sent in the handshake. */
 function describe(kind: "sink" | "format", definition: SinkDefinition | FormatDefinition): PluginDescription {
-  const { name, summary, fields, rules, permissions, identity, topicRule } = definition;
+  const { name, summary, fields, rules, permissions, identity, topicRule, partitions } = definition;
   return {
     name,
     kind,
@@ -36,6 +36,7 @@ function describe(kind: "sink" | "format", definition: SinkDefinition | FormatDe
     ...(rules === undefined ? {} : { rules }),
     ...(identity === undefined ? {} : { identity }),
     ...(topicRule === undefined ? {} : { topicRule }),
+    ...(partitions === undefined ? {} : { partitions }),
   };
 }
 

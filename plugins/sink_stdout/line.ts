@@ -10,13 +10,15 @@ const STRICT = new TextDecoder("utf-8", { fatal: true });
 const LENIENT = new TextDecoder();
 
 /**
- * Record `i` as a line of JSON: `id`, `topic`, `key`, `headers`, `timestamp`, then its value. A value that is JSON stands there
+ * Record `i` as a line of JSON: `id`, `topic`, `partition` where it names one, `key`, `headers`, `timestamp`, then its value. A value that is JSON stands there
  * as it is, digit for digit, as `value`; another text as `value_text`; other bytes as `value_base64`.
  */
 export function lineOf(page: RecordPage, i: number): string {
+  const partition = page.partition?.[i] ?? -1;
   const record = {
     id: page.ids[i],
     topic: page.topics[page.topic[i]!],
+    ...(partition < 0 ? {} : { partition }),
     key: textAt(page.key, i),
     headers: headersOf(valueAt(page.headers, i)),
     timestamp: new Date(page.createdMs[i]!).toISOString(),

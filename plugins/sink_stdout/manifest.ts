@@ -14,4 +14,5 @@ export const MANIFEST: PluginDescription = {
   summary: "One JSON line per record on standard output, for trying a pipeline out",
   fields: [],
   permissions: {},
+  partitions: true,
 };

@@ -6,6 +6,7 @@
 
 import { REGISTRY } from "../../plugins/registry.ts";
 import { EXIT } from "../base/errors.ts";
+import { catalogEntry } from "../config/compose.ts";
 import { KERNEL_DESCRIPTION } from "../config/kernel_fields.ts";
 import type { Settings } from "../config/settings.ts";
 import { connect } from "../pg/database.ts";
@@ -13,7 +14,7 @@ import { install as installSchema, printInstall } from "../pg/migrate.ts";
 import type { Output } from "./output.ts";
 
 /** What `tide.relay_set_outbox` knows before a relay has run. */
-const DESCRIPTIONS = [KERNEL_DESCRIPTION, ...REGISTRY.map(({ description }) => description)];
+const DESCRIPTIONS = [KERNEL_DESCRIPTION, ...REGISTRY.map(({ description }) => catalogEntry(description))];
 
 /** Install the schema, or print what would. */
 export async function install(

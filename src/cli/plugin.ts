@@ -79,7 +79,7 @@ export async function pluginInspect(
         rules: rules ?? [],
         permissions,
         // A sink's fields stand beside these.
-        ...(kind === "sink" && { pipeline_fields: KERNEL_FIELDS.map(withDefault) }),
+        ...(kind === "sink" && { pipeline_fields: pipelineFields(description).map(withDefault) }),
       }),
     );
     return EXIT.good;
@@ -88,7 +88,9 @@ export async function pluginInspect(
   output.out(`From: ${plugin.place}${sha256 === null ? "" : `, SHA-256 ${sha256}`}`);
   output.out(`Contract: version ${description.contract}`);
   output.out(description.fields.length === 0 ? "Fields: none" : `Fields:\n${fieldText(description.fields)}`);
-  if (description.kind === "sink") output.out(`Fields of every pipeline:\n${fieldText(KERNEL_FIELDS)}`);
+  if (description.kind === "sink") {
+    output.out(`Fields of every pipeline:\n${fieldText(pipelineFields(description))}`);
+  }
   output.out(`Permissions:\n${permissionText(plugin)}`);
   return EXIT.good;
 }
@@ -142,6 +144,11 @@ function findPlugin({ plugins, failures }: PluginCatalog, name: string): KnownPl
     advice: `Load a plugin of your own with --plugin NAME=file:./plugin.js.${hint}`,
     exitCode: EXIT.usage,
   });
+}
+
+/** The kernel's fields that a pipeline to this sink may have. */
+function pipelineFields({ partitions }: PluginDescription): readonly FieldSpec[] {
+  return KERNEL_FIELDS.filter(({ name }) => name !== "partition" || partitions === true);
 }
 
 function withDefault(field: FieldSpec) {

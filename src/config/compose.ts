@@ -50,13 +50,30 @@ export function composeFields(
   const ownFields = sink.fields.filter(({ name }) => !shared.has(name));
   return {
     specs: [...kernelFields, ...ownFields, ...formatFields],
-    rules: [...kernel.rules, ...(sink.rules ?? []), ...(format?.rules ?? []).map(underFormatGroup)],
+    rules: [...kernel.rules, ...rulesOf(sink), ...(format?.rules ?? []).map(underFormatGroup)],
     split: (values) => ({
       kernel: pick(values, kernelFields),
       sink: pick(values, sink.fields),
       format: pick(values, formatFields, `${FORMAT_GROUP}.`),
     }),
   };
+}
+
+/** A plugin as the database knows it. */
+export interface CatalogEntry extends PluginDescription {
+  readonly rules: readonly FieldRule[];
+}
+
+/** A plugin as the database knows it: with the rules that follow from its description. */
+export function catalogEntry(plugin: PluginDescription): CatalogEntry {
+  return { ...plugin, rules: rulesOf(plugin) };
+}
+
+/** A plugin's rules, and those that follow from what else it says of itself. */
+function rulesOf({ kind, name, partitions, rules = [] }: PluginDescription): readonly FieldRule[] {
+  if (kind !== "sink" || partitions === true) return rules;
+  const message = `partition cannot be used with the sink "${name}", which has no partitions: leave it out`;
+  return [...rules, { when: { field: "partition" }, then: { field: "partition", is: [null] }, message }];
 }
 
 /** Whether a sink's field takes a name of the kernel that it may not take, or gives it another type. */

@@ -36,9 +36,23 @@ export const KERNEL_FIELDS: readonly FieldSpec[] = [
     type: "string",
     template: true,
     max: 1000,
-    doc: "Template of the record's key, which decides the partition. " +
+    doc: "Template of the record's key, which decides the partition unless `partition` does. " +
       "Without it, the key is the message's deduplication key.",
     examples: ["{dedup_key}", "{payload.customer_id}"],
+  },
+  {
+    name: "partition",
+    type: "string",
+    template: true,
+    min: 1,
+    max: 1000,
+    // Anything else between the variables, or as a default, could never give a number.
+    pattern: "([0-9]|[{][^{}|]*([|][0-9]*)?[}])+",
+    patternDoc: 'digits and variables, such as "{payload.shard}" or "{payload.shard|0}"',
+    doc:
+      "Template of the number of the partition that each record goes to, for sinks with partitions. It goes before the " +
+      "sink's partitioner; without it, the sink chooses.",
+    examples: ["{payload.shard}", "{header.shard|0}"],
   },
   {
     name: "headers",
@@ -137,7 +151,7 @@ export const KERNEL_DESCRIPTION = {
 } as const;
 
 /** The kernel's fields that a sink may declare in its own way, with the same type. */
-export const SHARED_FIELDS: ReadonlySet<string> = new Set(["topic", "message_key", "headers"]);
+export const SHARED_FIELDS: ReadonlySet<string> = new Set(["topic", "message_key", "partition", "headers"]);
 
 /** Where the fields of a format stand in a pipeline's configuration. */
 export const FORMAT_GROUP = "wire_config";

@@ -14,6 +14,7 @@ export function nativeRecords(page: MessagePage): RecordPage {
     createdMs: page.createdMs,
     topics: page.topics,
     topic: page.topic,
+    ...(page.partition === undefined ? {} : { partition: page.partition }),
     key: page.key,
     value: page.payload,
     headers: page.headers,

@@ -39,7 +39,7 @@ export class PageEncoder {
       const encoded = await this.#format.encode(copyMessages(page));
       if ("encoded" in encoded) {
         if (attempt > 1) this.#onState({ state: "running" });
-        return encoded.encoded;
+        return withPartitions(page, encoded.encoded);
       }
       this.#onState(stateOf(encoded.fault));
       await this.#wait(encoded.fault, attempt);
@@ -65,4 +65,12 @@ export class PageEncoder {
     const jittered = backoffMs(this.#backoff, attempt, this.#clock.random());
     await this.#clock.sleep(Math.max(jittered, leastMs), this.#poke.signal);
   }
+}
+
+/** A record goes to its message's partition, unless the format has said where. */
+function withPartitions({ partition }: MessagePage, encoded: EncodedPage): EncodedPage {
+  const { page, messageIndex } = encoded;
+  if (partition === undefined || page.partition !== undefined) return encoded;
+  const inherited = Int32Array.from(messageIndex, (index) => partition[index]!);
+  return { ...encoded, page: { ...page, partition: inherited } };
 }

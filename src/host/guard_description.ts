@@ -69,12 +69,15 @@ export function readDescription(value: unknown): PluginDescription {
     permissions: readPermissions(member(members, "permissions"), `${at}.permissions`),
     ...optional(members, "identity", at, readJsonObject),
     ...optional(members, "topicRule", at, readTopicRule),
+    ...optional(members, "partitions", at, readBoolean),
   };
   checkTogether(description);
   return description;
 }
 
-function checkTogether({ fields, permissions, kind, identity, topicRule }: PluginDescription): void {
+function checkTogether(
+  { fields, permissions, kind, identity, topicRule, partitions }: PluginDescription,
+): void {
   const names = new Set(fields.map(({ name }) => name));
   if (names.size !== fields.length) refuse("description.fields", "a list of different names");
   for (const list of ["net", "guardedNet"] as const) {
@@ -87,6 +90,7 @@ function checkTogether({ fields, permissions, kind, identity, topicRule }: Plugi
   }
   if (kind === "sink" && identity !== undefined) refuse("description.identity", "for sinks");
   if (kind === "format" && topicRule !== undefined) refuse("description.topicRule", "for formats");
+  if (kind === "format" && partitions !== undefined) refuse("description.partitions", "for formats");
   if (kind === "format" && permissions.discoversHosts === true) {
     refuse("description.permissions.discoversHosts", "for formats");
   }

@@ -10,6 +10,7 @@ import { HOST_LIMITS } from "./limits.ts";
 import {
   member,
   type Members,
+  optional,
   readArray,
   readInteger,
   readList,
@@ -73,6 +74,7 @@ function readRecordPage(value: unknown, sent: SentMessages): RecordPage {
     createdMs: readArray(member(members, "createdMs"), `${at}.createdMs`, "Float64Array", count),
     topics,
     topic,
+    ...optional(members, "partition", at, (value, where) => readPartitions(value, where, count)),
     key: readColumn(members, "key", count),
     value: readColumn(members, "value", count),
     headers: readColumn(members, "headers", count),
@@ -83,6 +85,12 @@ function readRecordPage(value: unknown, sent: SentMessages): RecordPage {
   const bytesMax = HOST_LIMITS.encodedBeside + HOST_LIMITS.encodedFactor * sent.bytes;
   if (bytes > bytesMax) refuse(at, `of at most ${bytesMax} bytes`);
   return page;
+}
+
+function readPartitions(value: unknown, at: string, count: number): Int32Array<ArrayBuffer> {
+  const partition = readArray(value, at, "Int32Array", count);
+  if (partition.some((number) => number < -1)) refuse(at, "made of numbers from -1");
+  return partition;
 }
 
 function readColumn(page: Members, name: string, count: number): Column {

@@ -130,6 +130,7 @@ interface ArrayKinds {
   readonly Uint8Array: Uint8Array<ArrayBuffer>;
   readonly Uint16Array: Uint16Array<ArrayBuffer>;
   readonly Uint32Array: Uint32Array<ArrayBuffer>;
+  readonly Int32Array: Int32Array<ArrayBuffer>;
   readonly Float64Array: Float64Array<ArrayBuffer>;
 }
 

@@ -10,7 +10,7 @@ import { readStatement } from "./statement.ts";
 
 const REGISTER_PLUGINS = readStatement("register_plugins");
 
-/** A plugin, or the kernel (kind and name `kernel`), as data. A plugin's description is one. */
+/** A plugin, or the kernel (kind and name `kernel`), as data: all that `tide.relay_set_outbox` checks. */
 export interface DescribedPlugin {
   readonly kind: "kernel" | "sink" | "format";
   readonly name: string;
@@ -18,7 +18,7 @@ export interface DescribedPlugin {
   readonly contract: number;
   readonly summary: string;
   readonly fields: readonly FieldSpec[];
-  readonly rules?: readonly FieldRule[];
+  readonly rules: readonly FieldRule[];
 }
 
 /** Make plugins known. One that is known already is replaced when it differs. */
@@ -34,6 +34,6 @@ export function catalogScript(plugins: readonly DescribedPlugin[]): string {
 
 function catalogJson(plugins: readonly DescribedPlugin[]): string {
   return JSON.stringify(plugins.map(({ kind, name, contract, summary, fields, rules }) => (
-    { kind, name, contract, summary, fields, rules: rules ?? [] }
+    { kind, name, contract, summary, fields, rules }
   )));
 }

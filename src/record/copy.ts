@@ -15,6 +15,7 @@ export function copyRecords(page: RecordPage): RecordPage {
     createdMs: page.createdMs.slice(),
     topics: page.topics,
     topic: page.topic.slice(),
+    ...(page.partition === undefined ? {} : { partition: page.partition.slice() }),
     key: copyColumn(page.key),
     value: copyColumn(page.value),
     headers: copyColumn(page.headers),
@@ -23,12 +24,14 @@ export function copyRecords(page: RecordPage): RecordPage {
 
 /** A copy of some of a page's records, in order. */
 export function pickRecords(page: RecordPage, records: Uint32Array): RecordPage {
+  const { partition } = page;
   return {
     count: records.length,
     ids: Float64Array.from(records, (i) => page.ids[i]!),
     createdMs: Float64Array.from(records, (i) => page.createdMs[i]!),
     topics: page.topics,
     topic: Uint16Array.from(records, (i) => page.topic[i]!),
+    ...(partition === undefined ? {} : { partition: Int32Array.from(records, (i) => partition[i]!) }),
     key: pick(page.key, records),
     value: pick(page.value, records),
     headers: pick(page.headers, records),
@@ -44,6 +47,7 @@ export function copyMessages(page: MessagePage): MessagePage {
     ops: page.ops.slice(),
     topics: page.topics,
     topic: page.topic.slice(),
+    ...(page.partition === undefined ? {} : { partition: page.partition.slice() }),
     key: copyColumn(page.key),
     headers: copyColumn(page.headers),
     payload: copyColumn(page.payload),

@@ -1,5 +1,5 @@
 /**
- * The route of a pipeline: topic, key and record headers of each message.
+ * The route of a pipeline: topic, key, partition and record headers of each message.
  *
  * A record carries, in this order, `pg_tide_outbox`, `pg_tide_op`, `pg_tide_id` (the outbox's incarnation and the
  * message's id, the same whenever the message is sent again), `pg_tide_dedup_key` where the key is not the deduplication
@@ -18,7 +18,8 @@ import type { RowRejection } from "../record/rejection.ts";
 import { selectRows } from "../record/select.ts";
 import { HeaderPlan, HeaderWriter, RESERVED_PREFIX } from "./header_list.ts";
 import type { Route, Routed } from "./mod.ts";
-import { compileTemplate, isProblem, type Template, type TemplatePart } from "./template.ts";
+import { compilePartition, partitionOf, type PartitionPlan } from "./partition.ts";
+import { compileTemplate, fixedText, isProblem, type Template, type TemplatePart } from "./template.ts";
 import { ANY_TOPIC, TopicCheck, TopicDictionary, type TopicRule } from "./topic.ts";
 import { MessageVariables, RouteError } from "./variables.ts";
 
@@ -32,6 +33,8 @@ export interface RouteOptions {
   readonly topic: string | null;
   /** Template of the record's key; `null` is the deduplication key as it stands, or no key without one. */
   readonly messageKey: string | null;
+  /** Template of the partition's number; `null` leaves the choice to the sink. */
+  readonly partition: string | null;
   /** The pipeline's own headers; `null` is none. */
   readonly headers: Readonly<Record<string, string>> | null;
   /** What the sink says about names of topics. Default: anything but an empty name. */
@@ -48,20 +51,22 @@ export function compileRoute(options: RouteOptions): CompiledRoute {
   const check = new TopicCheck(options.topicRule ?? ANY_TOPIC);
   const topic = compileTemplate("topic", options.topic ?? "{outbox}");
   const key = options.messageKey === null ? null : compileTemplate("message_key", options.messageKey);
+  const partition = options.partition === null ? null : compilePartition(options.partition);
   const fixed = new Map(Object.entries(options.headers ?? {}));
   const problems = reservedNames(fixed.keys());
-  if (isProblem(topic)) problems.push(topic);
-  if (key !== null && isProblem(key)) problems.push(key);
-  if (isProblem(topic) || (key !== null && isProblem(key))) return { route: null, problems };
+  if (isProblem(topic) || isProblem(key) || isProblem(partition)) {
+    return { route: null, problems: [...problems, ...[topic, key, partition].filter(isProblem)] };
+  }
 
   const plan: RoutePlan = {
     outbox: options.outbox,
     topic: foldOutbox(topic, options.outbox),
     key: key === null ? null : foldOutbox(key, options.outbox),
+    partition,
     headers: new HeaderPlan({ outbox: options.outbox, incarnation: options.incarnation, fixed }),
     check,
   };
-  const fixedTopic = textOf(plan.topic);
+  const fixedTopic = fixedText(plan.topic);
   if (fixedTopic !== null && !check.accepts(fixedTopic)) {
     problems.push({ field: "topic", message: `Cannot use topic: "${fixedTopic}", expected ${check.doc}` });
   }
@@ -82,6 +87,8 @@ interface RoutePlan {
   readonly topic: Template;
   /** `null` is the deduplication key as it stands. */
   readonly key: Template | null;
+  /** `null` is the sink's choice. */
+  readonly partition: PartitionPlan | null;
   readonly headers: HeaderPlan;
   readonly check: TopicCheck;
 }
@@ -99,13 +106,6 @@ function foldOutbox(template: Template, outbox: string): Template {
     else parts.push({ kind: "text", text });
   }
   return { parts };
-}
-
-/** The text of a template without variables, else null. */
-function textOf({ parts }: Template): string | null {
-  const [first, second] = parts;
-  if (first === undefined) return "";
-  return first.kind === "text" && second === undefined ? first.text : null;
 }
 
 function dependsOnOpAlone({ parts }: Template): boolean {
@@ -134,6 +134,7 @@ class PageRoute {
   /** Whether the key of every message is its deduplication key, which then is not sent as a header. */
   readonly #keyIsDedupKey: boolean;
   readonly #keys: ColumnBuilder | null;
+  readonly #partitions: Int32Array<ArrayBuffer> | null;
   #kept = 0;
 
   constructor(plan: RoutePlan, page: Page) {
@@ -144,12 +145,13 @@ class PageRoute {
     this.#headers = new HeaderWriter(plan.headers, page.count);
     this.#topic = new Uint16Array(page.count);
     this.#rows = new Uint32Array(page.count);
-    const fixedTopic = textOf(plan.topic);
+    const fixedTopic = fixedText(plan.topic);
     this.#fixedTopic = fixedTopic === null ? -1 : this.#dictionary.index(fixedTopic);
     this.#topicByOp = dependsOnOpAlone(plan.topic);
     this.#keyIsDedupKey = plan.key === null || isDedupKey(plan.key);
     const shared = plan.key === null || (this.#keyIsDedupKey && !hasNull(page.dedupKey));
     this.#keys = shared ? null : new ColumnBuilder(page.count, 32 * page.count);
+    this.#partitions = plan.partition === null ? null : new Int32Array(page.count);
   }
 
   run(): Routed {
@@ -169,10 +171,13 @@ class PageRoute {
     this.#variables.seek(row);
     const topic = this.#fixedTopic >= 0 ? this.#fixedTopic : this.#renderTopic(ops[row]!);
     const key = this.#keys === null ? null : this.#variables.render("message_key", this.#plan.key!);
+    const { partition: template } = this.#plan;
+    const partition = template === null ? -1 : partitionOf(template, this.#variables);
     const own = headers.ranges[2 * row] === NULL_RANGE ? null : this.#ownHeaders();
     // Nothing fails from here on: the message has all its parts, or was rejected.
     invariant(topic <= 0xffff, "a page has fewer topics than an index can tell apart");
     if (key !== null) this.#keys!.appendText(key);
+    if (this.#partitions !== null) this.#partitions[this.#kept] = partition;
     this.#topic[this.#kept] = topic;
     this.#headers.write(ops[row]!, ids[row]!, this.#keyIsDedupKey ? null : valueAt(dedupKey, row), own);
     this.#rows[this.#kept++] = row;
@@ -207,6 +212,9 @@ class PageRoute {
       ops,
       topics: this.#dictionary.topics,
       topic: whole ? this.#topic : this.#topic.slice(0, this.#kept),
+      ...(this.#partitions === null ? {} : {
+        partition: whole ? this.#partitions : this.#partitions.slice(0, this.#kept),
+      }),
       key: this.#keys === null ? dedupKey : this.#keys.finish(),
       headers: this.#headers.finish(),
       payload,

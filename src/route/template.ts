@@ -68,9 +68,16 @@ export function compileTemplate(
   }
 }
 
+/** The text of a template without variables, else null. */
+export function fixedText({ parts }: Template): string | null {
+  const [first, second] = parts;
+  if (first === undefined) return "";
+  return first.kind === "text" && second === undefined ? first.text : null;
+}
+
 /** Whether compiling gave a problem. */
-export function isProblem(compiled: Template | Problem): compiled is Problem {
-  return "message" in compiled;
+export function isProblem(compiled: object | null): compiled is Problem {
+  return compiled !== null && "message" in compiled;
 }
 
 // Doubled braces, a variable, any other text; then whatever is wrong, a single brace.

@@ -50,6 +50,7 @@ async function prepare(spec: PipelineSpec, options: PreparerOptions): Promise<Pr
     incarnation: spec.incarnation,
     topic: text(kernel, "topic"),
     messageKey: text(kernel, "message_key"),
+    partition: text(kernel, "partition"),
     headers: texts(kernel, "headers"),
     ...(sink.topicRule === undefined ? {} : { topicRule: sink.topicRule }),
   });

@@ -1,6 +1,7 @@
 import { columnOf, OPS, textAt } from "@pg-tide/sdk";
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { compileRoute } from "../../src/route/router.ts";
 import { compileTemplate, isProblem, VARIABLES } from "../../src/route/template.ts";
 import { MessageVariables, RouteError } from "../../src/route/variables.ts";
 import type { Page } from "../../src/record/page.ts";
@@ -72,16 +73,20 @@ function pieceOf(message: Message): fc.Arbitrary<Piece> {
   );
 }
 
-function pageOf({ id, op, dedupKey, headers, payload }: Message): Page {
+function pageOf(message: Message): Page {
+  return pageOfAll([message]);
+}
+
+function pageOfAll(messages: readonly Message[]): Page {
   return {
-    count: 1,
-    ids: Float64Array.of(id),
-    createdMs: Float64Array.of(0),
-    ops: Uint8Array.of(op),
-    dedupKey: columnOf([dedupKey]),
-    payload: columnOf([JSON.stringify(payload)]),
-    headers: columnOf([JSON.stringify(headers)]),
-    previous: columnOf([null]),
+    count: messages.length,
+    ids: Float64Array.from(messages, ({ id }) => id),
+    createdMs: new Float64Array(messages.length),
+    ops: Uint8Array.from(messages, ({ op }) => op),
+    dedupKey: columnOf(messages.map(({ dedupKey }) => dedupKey)),
+    payload: columnOf(messages.map(({ payload }) => JSON.stringify(payload))),
+    headers: columnOf(messages.map(({ headers }) => JSON.stringify(headers))),
+    previous: columnOf(messages.map(() => null)),
   };
 }
 
@@ -127,4 +132,44 @@ Deno.test("any text is a template or one problem that names its field", () => {
     }),
     { numRuns: 2_000 },
   );
+});
+
+Deno.test("a partition is the number that its template gives, digit by digit, or its message is rejected alone", () => {
+  const options = { outbox: "orders", incarnation: "i", topic: "t", messageKey: null, headers: null };
+  const { route } = compileRoute({ ...options, partition: "{payload.a|}{payload.b}" });
+  const scrap = fc.oneof(
+    { weight: 3, arbitrary: fc.nat({ max: 2 ** 20 }).map(String) },
+    fc.nat({ max: 2 ** 32 }).map(String),
+    fc.stringMatching(/^[0-9]{0,12}$/),
+    TEXT,
+  );
+  const payload = fc.record({ a: fc.option(scrap), b: fc.option(scrap) });
+  let given = 0;
+  fc.assert(
+    fc.property(fc.array(payload, { minLength: 1, maxLength: 8 }), (payloads) => {
+      const texts = payloads.map(({ a, b }) => b === null ? null : `${a ?? ""}${b}`);
+      const numbers = texts.map((text) => text !== null && /^\d+$/.test(text) ? BigInt(text) : -1n);
+      const isNumber = (number: bigint) => number >= 0n && number < 2n ** 31n;
+      const rows = numbers.keys().filter((row) => isNumber(numbers[row]!)).toArray();
+      const messages = payloads.map((one, i) => ({
+        id: i + 1,
+        op: 0,
+        dedupKey: null,
+        headers: {},
+        payload: one,
+      }));
+      const { page, origin, rejected } = route!(pageOfAll(messages));
+      assert.deepEqual(Array.from(page?.partition ?? [], BigInt), rows.map((row) => numbers[row]));
+      if (page !== null) assert.deepEqual([...origin ?? payloads.keys()], rows);
+      assert.deepEqual(
+        rejected.map(({ row, code }) => `${row} ${code}`),
+        payloads.keys().filter((row) => !rows.includes(row)).map((row) =>
+          `${row} ${texts[row] === null ? "TEMPLATE_VALUE_MISSING" : "PARTITION_INVALID"}`
+        ).toArray(),
+      );
+      given += rows.length;
+    }),
+    { numRuns: 1_000 },
+  );
+  assert.ok(given > 500, `only ${given} messages had a number`);
 });

@@ -17,6 +17,7 @@
 import postgres from "postgres";
 import { CONTRACT_VERSION } from "../../plugins/sdk/mod.ts";
 import { REGISTRY } from "../../plugins/registry.ts";
+import { catalogEntry } from "../../src/config/compose.ts";
 import { KERNEL_FIELDS, KERNEL_RULES } from "../../src/config/kernel_fields.ts";
 import { printInstall } from "../../src/pg/migrate.ts";
 import type { DescribedPlugin } from "../../src/pg/plugin_catalog.ts";
@@ -32,7 +33,7 @@ export const INSTALLED_PLUGINS: readonly DescribedPlugin[] = [
     fields: KERNEL_FIELDS,
     rules: KERNEL_RULES,
   },
-  ...REGISTRY.map(({ description }) => description),
+  ...REGISTRY.map(({ description }) => catalogEntry(description)),
 ];
 
 /** A database in which pg-tide is installed, by the superuser. */

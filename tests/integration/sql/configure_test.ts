@@ -3,7 +3,10 @@
  */
 
 import { strict as assert } from "node:assert";
+import type { PluginDescription } from "@pg-tide/sdk";
 import type postgres from "postgres";
+import { catalogEntry } from "../../../src/config/compose.ts";
+import { catalogScript } from "../../../src/pg/plugin_catalog.ts";
 import { CONFIGURE_THE_PIPELINE } from "../../demo/complete_example.ts";
 import { MINIMAL as PAGE_MINIMAL, PRODUCTION as PAGE_PRODUCTION } from "../../support/page_configurations.ts";
 import { tideTest } from "../../support/tide_database.ts";
@@ -266,3 +269,21 @@ tideTest(
     assert.equal(row?.["id"], 1);
   },
 );
+
+tideTest("a partition is refused for a sink that has none", async ({ sql }) => {
+  await sql`SELECT tide.outbox_create('orders')`;
+  const description = { kind: "sink", contract: 1, summary: "Posts", fields: [], permissions: {} } as const;
+  const sinks: readonly PluginDescription[] = [
+    { ...description, name: "webhook" },
+    { ...description, name: "shards", partitions: true },
+  ];
+  await sql.unsafe(catalogScript(sinks.map(catalogEntry)));
+  const partition = "{payload.shard}";
+  await assert.rejects(set(sql, "p", "orders", "g", { sink_type: "webhook", partition }), {
+    code: "TD021",
+    detail:
+      'partition: partition cannot be used with the sink "webhook", which has no partitions: leave it out',
+  });
+  await set(sql, "p", "orders", "g", { sink_type: "webhook", partition: null });
+  await set(sql, "p", "orders", "g", { sink_type: "shards", partition });
+});

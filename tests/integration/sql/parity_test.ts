@@ -7,6 +7,7 @@ import { strict as assert } from "node:assert";
 import type { Json, PluginDescription } from "@pg-tide/sdk";
 import { REGISTRY } from "../../../plugins/registry.ts";
 import type { Problem } from "../../../src/base/errors.ts";
+import { catalogEntry } from "../../../src/config/compose.ts";
 import { KERNEL_FIELDS } from "../../../src/config/kernel_fields.ts";
 import { parsePipeline } from "../../../src/config/pipeline.ts";
 import { catalogScript } from "../../../src/pg/plugin_catalog.ts";
@@ -93,6 +94,34 @@ const CONFIGURATIONS: readonly Json[] = [
   { ...KAFKA, topic: "x".repeat(1000) },
   { ...KAFKA, topic: "😀".repeat(1000) },
   { ...KAFKA, topic: "😀".repeat(1001) },
+  ...[
+    "{payload.shard}",
+    "3",
+    "007",
+    "{payload.shard|0}1{header.h|}",
+    "{opp}",
+    "{payload.shard|x}",
+    "shard-{op}",
+    "{{1}}",
+  ]
+    .map((partition) => ({ ...KAFKA, partition })),
+  ...[
+    "",
+    "{payload.shard",
+    "-1",
+    "1\n",
+    " 1",
+    "{a}|0",
+    "{payload.a..b}",
+    "${env:X}",
+    "1".repeat(1001),
+    "٣",
+    3,
+    null,
+    ["3"],
+  ]
+    .map((partition) => ({ ...KAFKA, partition })),
+  { sink_type: "stdout", partition: "{outbox_id}" },
   { ...KAFKA, batch_size: "100" },
   { ...KAFKA, batch_size: 100.0 },
   { ...KAFKA, batch_size: 1.5 },
@@ -140,6 +169,9 @@ const CONFIGURATIONS: readonly Json[] = [
   { ...KAFKA, 'a"b': 1, "é": 2 },
   { ...KAFKA, client_id: "${HOME}", topic: "${" },
   ODD,
+  { ...ODD, partition: null },
+  { ...ODD, partition: "{payload.shard}" },
+  { ...ODD, partition: "shard" },
   { ...ODD, topic: "other" },
   { ...ODD, topic: null },
   { ...ODD, ratio: 1.5, level: 3 },
@@ -181,7 +213,7 @@ function templateProblems(config: Json): readonly Problem[] {
 
 tideTest("the database and the relay find the same fields of a configuration wrong", async (database) => {
   const { sql } = database;
-  await sql.unsafe(catalogScript([ODD_SINK, ODD_FORMAT]));
+  await sql.unsafe(catalogScript([ODD_SINK, ODD_FORMAT].map(catalogEntry)));
   let good = 0;
   for (const config of CONFIGURATIONS) {
     const text = JSON.stringify(config);

@@ -95,3 +95,23 @@ tideTest(
     );
   },
 );
+
+tideTest(
+  "a partition that can never be a number is refused when a pipeline is configured",
+  async ({ sql }) => {
+    await sql`SELECT tide.outbox_create('orders')`;
+    const set = (config: Record<string, string>) =>
+      sql`SELECT tide.relay_set_outbox('p', 'orders', 'g', ${sql.json({ sink_type: "stdout", ...config })})`;
+    await set({ partition: "{payload.shard|0}" });
+    for (const partition of ["shard-{payload.shard}", "{payload.shard|none}", "{{0}}"]) {
+      await assert.rejects(() => set({ partition }), {
+        code: "TD021",
+        detail: `partition: is "${partition}", expected digits and variables, such as "{payload.shard}" or ` +
+          '"{payload.shard|0}"',
+      });
+    }
+    await assert.rejects(() => set({ partition: "{shard}" }), {
+      detail: /^partition: has the unknown variable \{shard\}/,
+    });
+  },
+);

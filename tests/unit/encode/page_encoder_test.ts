@@ -85,3 +85,24 @@ Deno.test("PageEncoder gives up when it is closed", async () => {
   assert.equal(await encoder.encode(messagesOf([1])), null);
   assert.equal(given.length, asked);
 });
+
+Deno.test("PageEncoder gives the records their messages' partitions, unless the format has said where", async () => {
+  const page = { ...messagesOf([1, 2, 3]), partition: Int32Array.of(5, -1, 7) };
+  const records = recordsOf(pageOf([1, 1, 3, 3]));
+  const made = (partition?: Int32Array<ArrayBuffer>): Encoded => ({
+    encoded: {
+      page: { ...records, ...(partition && { partition }) },
+      messageIndex: Uint32Array.of(0, 0, 2, 2),
+      rejected: [],
+    },
+  });
+  const partitionOf = async (format: () => Encoded, given: MessagePage) =>
+    (await setup([format]).encoder.encode(given))!.page.partition;
+  assert.deepEqual(await partitionOf(() => made(), page), Int32Array.of(5, 5, 7, 7));
+  assert.deepEqual(
+    await partitionOf(() => made(Int32Array.of(5, -1, 7, 0)), page),
+    Int32Array.of(5, -1, 7, 0),
+  );
+  assert.equal(await partitionOf(() => made(), messagesOf([1, 2, 3])), undefined);
+  assert.deepEqual(nativeRecords(page).partition, page.partition);
+});

@@ -60,7 +60,7 @@ function replaceAt(value: unknown, [step, ...rest]: readonly number[], replaceme
 /** A copy of one of the arrays that pages are made of, with one number in it replaced. */
 function mutatedArray(value: ArrayBufferView, at: number, replacement: unknown): unknown {
   const copy: unknown = value.buffer instanceof ArrayBuffer ? structuredClone(value) : value;
-  const kinds = [Uint8Array, Uint16Array, Uint32Array, Float64Array];
+  const kinds = [Uint8Array, Uint16Array, Uint32Array, Int32Array, Float64Array];
   const array = kinds.map((kind) => copy instanceof kind ? copy : null).find((one) => one !== null);
   if (array === undefined || array.length === 0 || typeof replacement !== "number") return replacement;
   array[at % array.length] = replacement;
@@ -146,6 +146,7 @@ function encodedPage(): EncodedPage {
       createdMs: Float64Array.of(1, 1, 3),
       topics: ["t", "u"],
       topic: Uint16Array.of(0, 1, 0),
+      partition: Int32Array.of(3, -1, 0),
       key: columnOf(["k", null, ""]),
       value: columnOf(["v", "w", null]),
       headers: columnOf([list, list, encodeHeaders([])]),
@@ -167,6 +168,10 @@ function assertConsistent({ page, messageIndex, rejected }: EncodedPage): void {
       assert.ok(from === NULL_RANGE || (from <= to && to <= column.bytes.length));
     }
   }
+  if (page.partition !== undefined) {
+    assert.ok(page.partition instanceof Int32Array && page.partition.length === count);
+    assert.ok(page.partition.every((number) => number >= -1));
+  }
   for (let i = 0; i < count; i++) {
     assert.equal(page.ids[i], SENT.ids[messageIndex[i]!]);
     assert.ok(i === 0 || messageIndex[i]! >= messageIndex[i - 1]!);
@@ -178,6 +183,21 @@ function assertConsistent({ page, messageIndex, rejected }: EncodedPage): void {
 
 Deno.test("readEncoded() passes a sound page unchanged", () => {
   assert.deepEqual(readEncoded(structuredClone(encodedPage()), SENT), encodedPage());
+});
+
+Deno.test("readEncoded() passes a page that says nothing of partitions, and no column that is not one", () => {
+  const { page: { partition: _, ...page }, ...rest } = encodedPage();
+  assert.ok(!("partition" in readEncoded({ page, ...rest }, SENT).page));
+  const read = (partition: unknown) => () => readEncoded({ page: { ...page, partition }, ...rest }, SENT);
+  const cases: readonly [partition: unknown, message: RegExp][] = [
+    [Int32Array.of(0, -2, 0), /^encoded\.page\.partition is not made of numbers from -1$/],
+    [Int32Array.of(0, 0), /^encoded\.page\.partition is not of length 3$/],
+    [Uint32Array.of(0, 0, 0), /^encoded\.page\.partition is not a Int32Array$/],
+    [[0, 0, 0], /^encoded\.page\.partition is not a Int32Array$/],
+    [null, /^encoded\.page\.partition is not a Int32Array$/],
+    [new Int32Array(new SharedArrayBuffer(12)), /^encoded\.page\.partition is not in a buffer of its own$/],
+  ];
+  for (const [partition, message] of cases) assert.throws(read(partition), { name: "GuardError", message });
 });
 
 Deno.test("readEncoded() never passes an inconsistent page, nor throws anything but a GuardError", () => {
@@ -264,6 +284,7 @@ const DESCRIPTION: PluginDescription = {
   rules: [{ when: { field: "mode", is: ["b"] }, then: { field: "url" }, message: "no" }],
   permissions: { net: ["{url}"], guardedNet: ["{url}", "a:1"], discoversHosts: true },
   topicRule: { pattern: "[a-z]+", doc: "letters" },
+  partitions: true,
 };
 
 Deno.test("readDescription() passes sound descriptions unchanged, those of all built-in plugins too", () => {
@@ -293,9 +314,20 @@ Deno.test("readDescription() names the part that is wrong", () => {
     [{ ...DESCRIPTION, contract: 2 }, /^description\.contract is 2: this relay speaks version 1/],
     [{ ...DESCRIPTION, kind: "source" }, /^description\.kind is not one of sink, format$/],
     [{ ...DESCRIPTION, fields: [DESCRIPTION.fields[0], DESCRIPTION.fields[0]] }, /different names/],
-    [{ ...DESCRIPTION, permissions: { net: ["{host}"] } }, /permissions\.net is not made of its fields: host$/],
-    [{ ...DESCRIPTION, permissions: { guardedNet: ["{host}"] } }, /permissions\.guardedNet is not made of its/],
+    [
+      { ...DESCRIPTION, permissions: { net: ["{host}"] } },
+      /permissions\.net is not made of its fields: host$/,
+    ],
+    [
+      { ...DESCRIPTION, permissions: { guardedNet: ["{host}"] } },
+      /permissions\.guardedNet is not made of its/,
+    ],
     [{ ...DESCRIPTION, kind: "format" }, /^description\.topicRule is not for formats$/],
+    [
+      { ...DESCRIPTION, kind: "format", topicRule: undefined },
+      /^description\.partitions is not for formats$/,
+    ],
+    [{ ...DESCRIPTION, partitions: 3 }, /^description\.partitions is not true or false$/],
     [field({ default: "3" }), /^description\.fields\[0\]\.default is not of type integer$/],
     [field({ required: true }), /^description\.fields\[0\]\.default is not for a required field$/],
     [field({ pattern: "(" }), /^description\.fields\[0\]\.pattern is not a regular expression$/],

@@ -31,6 +31,7 @@ const OPTIONS: RouteOptions = {
   incarnation: "7f3a",
   topic: "t",
   messageKey: null,
+  partition: null,
   headers: null,
 };
 
@@ -177,6 +178,60 @@ Deno.test("compileRoute() rejects values that are no texts, payloads and headers
   ]);
 });
 
+Deno.test("compileRoute() numbers the partition of each message, and rejects alone those that give no number", () => {
+  const shards = [
+    "0",
+    "7",
+    '"07"',
+    '"2147483647"',
+    "null",
+    '"x"',
+    "-1",
+    "1.0",
+    "2147483648",
+    '""',
+    "true",
+    '"1 "',
+  ];
+  const result = routed(
+    { partition: "{payload.shard}" },
+    shards.map((shard) => ({ payload: `{"shard":${shard}}` })),
+  );
+  assert.deepEqual([...result.page!.partition!], [0, 7, 7, 2_147_483_647]);
+  assert.deepEqual([...result.origin!], [0, 1, 2, 3]);
+  assert.deepEqual(result.rejected.map(({ row, code }) => [row, code]), [
+    [4, "TEMPLATE_VALUE_MISSING"],
+    ...[5, 6, 7, 8, 9, 10, 11].map((row) => [row, "PARTITION_INVALID"]),
+  ]);
+  assert.equal(
+    result.rejected[1]!.reason,
+    'Cannot use partition "{payload.shard}": the message gives "x", expected a whole number from 0 to 2147483647',
+  );
+  assert.match(result.rejected[0]!.reason, /^Cannot render partition: .* no value for \{payload\.shard\}/);
+  const long = routed({ partition: "{payload.s}" }, [{ payload: JSON.stringify({ s: "9".repeat(500) }) }]);
+  assert.ok(long.rejected[0]!.reason.length < 250);
+});
+
+Deno.test("compileRoute() composes partitions of several values, and gives a fixed one to every message", () => {
+  const messages = [{ id: 1, headers: '{"zone":"2"}' }, { id: 23 }];
+  assert.deepEqual([...routed({ partition: "1{header.zone|}{outbox_id}" }, messages).page!.partition!], [
+    121,
+    123,
+  ]);
+  assert.deepEqual([...routed({ partition: "3" }, messages).page!.partition!], [3, 3]);
+  assert.ok(!("partition" in routed({}, messages).page!), "without a template there is no column");
+});
+
+Deno.test("compileRoute() keeps partitions in step with the messages that another part rejects", () => {
+  const result = routed({ topic: "{payload.t}", partition: "{outbox_id}" }, [
+    { id: 4, payload: '{"t":"a"}' },
+    { id: 5, payload: "{}" },
+    { id: 6, payload: '{"t":"b"}' },
+  ]);
+  assert.deepEqual([...result.page!.ids], [4, 6]);
+  assert.deepEqual([...result.page!.partition!], [4, 6]);
+});
+
 Deno.test("compileRoute() puts a message's headers last, in place of the pipeline's of the same name", () => {
   const headers = { src: "pipeline", env: "prod" };
   const result = routed({ headers }, [
@@ -201,10 +256,16 @@ Deno.test("compileRoute() reports all problems at once", () => {
     ...OPTIONS,
     topic: "{nope}",
     messageKey: "{",
+    partition: "{payload}",
     headers: { pg_tide_op: "x" },
   });
   assert.equal(route, null);
-  assert.deepEqual(problems.map(({ field }) => field), ["headers.pg_tide_op", "topic", "message_key"]);
+  assert.deepEqual(problems.map(({ field }) => field), [
+    "headers.pg_tide_op",
+    "topic",
+    "message_key",
+    "partition",
+  ]);
 });
 
 Deno.test("compileRoute() refuses a fixed topic that the sink cannot take when it is configured", () => {
@@ -213,4 +274,13 @@ Deno.test("compileRoute() refuses a fixed topic that the sink cannot take when i
     problems[0]!.message,
     'Cannot use topic: "a b", expected at most 249 letters, digits, ".", "_" and "-"',
   );
+});
+
+Deno.test("compileRoute() refuses a fixed partition that is no number when it is configured", () => {
+  for (const partition of ["x", "", "-1", "99999999999"]) {
+    assert.deepEqual(compileRoute({ ...OPTIONS, partition }).problems, [{
+      field: "partition",
+      message: `Cannot use partition: "${partition}", expected a whole number from 0 to 2147483647`,
+    }]);
+  }
 });
