@@ -21,6 +21,7 @@ export interface Casualty {
   readonly attempts: number;
   readonly topic: string | null;
   readonly recordKey: string | null;
+  readonly partition: number | null;
 }
 
 /**
@@ -89,5 +90,6 @@ function letterOf(page: Page, casualty: Casualty): DeadLetter {
     previous: textAt(page.previous, row),
     topic: casualty.topic,
     recordKey: casualty.recordKey,
+    partition: casualty.partition,
   };
 }

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Answer, Fault } from "@pg-tide/sdk";
+import type { Answer, Fault, RecordPage } from "@pg-tide/sdk";
 import { textAt } from "@pg-tide/sdk";
 import { backoffMs, type BackoffPolicy } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
@@ -206,6 +206,7 @@ export class Dispatcher {
       attempts,
       topic: records.topics[records.topic[record]!] ?? null,
       recordKey: textAt(records.key, record),
+      partition: partitionOf(records, record),
     }));
     this.#options.desk.file(source, progress, casualties);
   }
@@ -259,4 +260,10 @@ function faultOfFailures(answer: Answer): Fault | null {
   if (first === undefined) return null;
   const retryAfterMs = Math.max(0, ...answer.failed.map((one) => one.retryAfterMs ?? 0));
   return { kind: "unavailable", code: first.code, reason: first.reason, retryAfterMs };
+}
+
+/** The partition that a record names, if it does. */
+function partitionOf({ partition }: RecordPage, record: number): number | null {
+  const number = partition?.[record] ?? -1;
+  return number < 0 ? null : number;
 }

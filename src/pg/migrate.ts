@@ -27,6 +27,7 @@ const MIGRATIONS: readonly string[] = [
   "000009_dead_letter",
   "000010_numbering",
   "000011_rights",
+  "000012_dead_letter_partition",
 ];
 
 /** The version of the schema before and after an installation. */

@@ -6,8 +6,8 @@
 
 /** The versions of the schema `tide` that this program can run on. Relays run while a newer one is installed. */
 export const SCHEMA = {
-  oldest: 11,
-  newest: 11,
+  oldest: 12,
+  newest: 12,
 } as const;
 
 /** The oldest PostgreSQL, as a major version. */

@@ -30,6 +30,8 @@ export interface DeadLetter {
   /** Where it would have gone, or null when it was not routed. */
   readonly topic: string | null;
   readonly recordKey: string | null;
+  /** The partition that the pipeline says, or null where the sink chooses. */
+  readonly partition: number | null;
 }
 
 /** Where dead letters are kept. */

@@ -266,6 +266,7 @@ export class Session {
         attempts: 1,
         topic: null,
         recordKey: null,
+        partition: null,
       })),
     );
   }

@@ -34,6 +34,7 @@ const LETTER: DeadLetter = {
   previous: null,
   topic: "t",
   recordKey: "rk",
+  partition: 7,
 };
 
 async function windowsOf(tide: TideSession): Promise<number[]> {
@@ -46,7 +47,7 @@ async function deadLetters(tide: TideSession) {
   return [
     ...await tide.database.sql`
       SELECT pipeline, outbox, message_id::integer, record_index, stage, code, reason, attempts, op, dedup_key, payload,
-        headers, previous, topic, record_key, (extract(epoch FROM created_at) * 1000000)::bigint::text AS micros
+        headers, previous, topic, record_key, partition, (extract(epoch FROM created_at) * 1000000)::bigint::text AS micros
       FROM tide.dead_letter ORDER BY id`,
   ];
 }
@@ -173,6 +174,7 @@ sessionTest("DeadLetterTable keeps everything, once for each record", async (tid
     messageId: 8,
     dedupKey: null,
     headers: null,
+    partition: null,
   }]);
   const kept = {
     pipeline: PIPELINE,
@@ -190,12 +192,13 @@ sessionTest("DeadLetterTable keeps everything, once for each record", async (tid
     previous: null,
     topic: "t",
     record_key: "rk",
+    partition: 7,
     micros: "1700000000123456",
   };
   assert.deepEqual((await deadLetters(tide)).map((row) => ({ ...row })), [
     kept,
     { ...kept, record_index: 1 },
-    { ...kept, message_id: 8, dedup_key: null, headers: null },
+    { ...kept, message_id: 8, dedup_key: null, headers: null, partition: null },
   ]);
 });
 

@@ -4,7 +4,8 @@
 
 import { strict as assert } from "node:assert";
 import type postgres from "postgres";
-import { tideTest } from "../../support/tide_database.ts";
+import { printInstall } from "../../../src/pg/migrate.ts";
+import { INSTALLED_PLUGINS, tideTest } from "../../support/tide_database.ts";
 
 /** Two outboxes with a pipeline each, and letters 1 to 6: odd ones of `p`, even ones of `q`, a day after the other. */
 async function setUp(sql: postgres.Sql): Promise<void> {
@@ -13,11 +14,11 @@ async function setUp(sql: postgres.Sql): Promise<void> {
   await sql`SELECT tide.relay_set_outbox('q', 'payroll', 'g', '{"sink_type": "stdout"}')`;
   await sql`
     INSERT INTO tide.dead_letter (pipeline, outbox, outbox_number, incarnation, message_id, record_index, stage, code, reason,
-      attempts, created_at, failed_at, op, dedup_key, payload, headers, previous, topic, record_key)
+      attempts, created_at, failed_at, op, dedup_key, payload, headers, previous, topic, record_key, partition)
     SELECT CASE n % 2 WHEN 1 THEN 'p' ELSE 'q' END, CASE n % 2 WHEN 1 THEN 'orders' ELSE 'payroll' END, 2 - n % 2, 'i', n, 0,
       'deliver', CASE WHEN n > 4 THEN 'MESSAGE_TOO_LARGE' ELSE 'TEMPLATE_VALUE_MISSING' END, 'reason ' || n, n,
       '2026-01-01T00:00:00Z', timestamptz '2026-02-01T00:00:00Z' + make_interval(days => n), 'insert', 'key ' || n,
-      '{"n": 1}', '{"h": "1"}', '{"n": 0}', 'topic', 'record key'
+      '{"n": 1}', '{"h": "1"}', '{"n": 0}', 'topic', 'record key', nullif(n, 1)
     FROM generate_series(1, 6) n`;
 }
 
@@ -33,6 +34,11 @@ tideTest("dlq_list() finds letters by pipeline, code and time, oldest first", as
   assert.deepEqual(await list(sql, "'q', 'TEMPLATE_VALUE_MISSING', '2026-02-04T00:00:00Z'"), [2]);
   assert.deepEqual(await list(sql, "p_limit => 2"), [1, 2]);
   assert.deepEqual(await list(sql, "'nothing'"), []);
+  const places = await sql`SELECT topic, record_key, partition FROM tide.dlq_list(p_limit => 2)`;
+  assert.deepEqual([...places], [
+    { topic: "topic", record_key: "record key", partition: null },
+    { topic: "topic", record_key: "record key", partition: 2 },
+  ]);
 });
 
 tideTest("dlq_show() gives everything that is needed to send a letter again", async ({ sql }) => {
@@ -62,6 +68,7 @@ tideTest("dlq_show() gives everything that is needed to send a letter again", as
     previous: '{"n": 0}',
     topic: "topic",
     record_key: "record key",
+    partition: 3,
   });
   for (const id of ["99", "NULL"]) {
     await assert.rejects(sql.unsafe(`SELECT * FROM tide.dlq_show(${id})`), {
@@ -119,3 +126,39 @@ tideTest("letters outlive their pipeline, which says so, and their outbox", asyn
   assert.deepEqual(await list(sql, "'q'"), [2, 4, 6]);
   assert.deepEqual(await list(admin.sql, "'q'"), [2, 4, 6]);
 });
+
+/** The installation as it was before one of its migrations. */
+function printInstallBefore(migration: string): string {
+  const script = printInstall(INSTALLED_PLUGINS);
+  const start = script.lastIndexOf("DO $step$", script.indexOf(`$${migration}$`));
+  const end = script.lastIndexOf("$step$;") + "$step$;".length;
+  assert.ok(0 < start && start < end, migration);
+  return script.slice(0, start) + script.slice(end);
+}
+
+tideTest(
+  "letters, and who may see them, outlast the upgrade for partitions",
+  async (database) => {
+    const sql = database.connect();
+    await sql`DROP SCHEMA tide CASCADE`;
+    await sql.unsafe(printInstallBefore("migration_12")).simple();
+    await sql`SELECT tide.outbox_create('orders')`;
+    await sql`SELECT tide.relay_set_outbox('p', 'orders', 'g', '{"sink_type": "stdout"}')`;
+    await sql`
+    INSERT INTO tide.dead_letter (pipeline, outbox, outbox_number, incarnation, message_id, record_index, stage, code, reason,
+      attempts, created_at, op, payload)
+    VALUES ('p', 'orders', 1, 'i', 7, 0, 'deliver', 'MESSAGE_TOO_LARGE', 'reason', 1, now(), 'insert', '{}')`;
+    const [operator, relay, nobody] = [
+      await database.createRole(),
+      await database.createRole(),
+      await database.createRole(),
+    ];
+    await sql`SELECT tide.grant_pipeline('orders', ${operator.name}), tide.grant_relay(${relay.name})`;
+    await sql.unsafe(printInstall(INSTALLED_PLUGINS)).simple();
+    for (const role of [operator, relay]) {
+      const letters = await role.sql`SELECT message_id::int, partition FROM tide.dlq_list()`;
+      assert.deepEqual([...letters], [{ message_id: 7, partition: null }]);
+    }
+    await assert.rejects(nobody.sql`SELECT * FROM tide.dlq_list()`, { code: "42501" });
+  },
+);

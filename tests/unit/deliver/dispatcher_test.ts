@@ -66,10 +66,10 @@ function setup(maxAttempts = 3) {
   return { clock, sink, letters, states, failures, dispatcher, desk };
 }
 
-function shipmentOf(ids: readonly number[]) {
+function shipmentOf(ids: readonly number[], columns: Partial<RecordPage> = {}) {
   const source = pageOf(ids);
   const progress = new PageProgress(source.ids, windowOf(1, 0, 1_000), "run");
-  return new Shipment({ records: recordsOf(source), rows: null, source, progress });
+  return new Shipment({ records: { ...recordsOf(source), ...columns }, rows: null, source, progress });
 }
 
 const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
@@ -159,6 +159,22 @@ Deno.test("Dispatcher dead-letters a record alone once its attempts are used up,
     ],
   );
   assert.equal(shipment.parts.progress.open, 0);
+});
+
+Deno.test("Dispatcher keeps the partition that a dead letter's record names, if it names one", async () => {
+  const { sink, letters, desk, dispatcher } = setup();
+  const partition = Int32Array.of(4, -1, 0);
+  void dispatcher.offer(shipmentOf([1, 2, 3], { partition }));
+  void dispatcher.offer(shipmentOf([4]));
+  await turn();
+  for (const { ids, answer } of sink.given) {
+    const builder = new AnswerBuilder(ids.length);
+    ids.forEach((_, i) => builder.reject(i, "UNKNOWN_PARTITION", "there is none"));
+    answer(builder.build());
+  }
+  await dispatcher.drained();
+  await desk.flush();
+  assert.deepEqual(letters.map((letter) => letter.partition), [4, null, 0, null]);
 });
 
 Deno.test("Dispatcher runs again when its last record went to the dead letters", async () => {

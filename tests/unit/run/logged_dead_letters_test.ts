@@ -20,6 +20,7 @@ function letter(messageId: number): DeadLetter {
     previous: null,
     topic: null,
     recordKey: null,
+    partition: null,
   };
 }
 
