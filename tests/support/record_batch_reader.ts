@@ -82,8 +82,10 @@ function readRecord(reader: Reader, base: number, offset: number): ReadRecord {
   if (readVarint(reader) !== offset) throw new Error("Cannot read the record: its offset is wrong");
   const key = readBytes(reader);
   const value = readBytes(reader);
+  const headerCount = readVarint(reader);
+  if (headerCount < 0) throw new Error("Cannot read the record: it has a negative number of headers");
   const headers = Array.from(
-    { length: readVarint(reader) },
+    { length: headerCount },
     () => [new TextDecoder().decode(readBytes(reader)!), readBytes(reader)] as const,
   );
   if (reader.at !== end) throw new Error("Cannot read the record: its length is wrong");

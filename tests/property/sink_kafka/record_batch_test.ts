@@ -4,7 +4,7 @@
 
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import type { Header } from "../../../plugins/sdk/mod.ts";
+import { type Header, nullColumn } from "../../../plugins/sdk/mod.ts";
 import { type Codec, CODECS } from "../../../plugins/sink_kafka/record/compression.ts";
 import {
   NO_STAMP,
@@ -69,7 +69,8 @@ const STAMP: fc.Arbitrary<Stamp> = fc.record({
 /** A sealed and stamped batch of all these records. */
 function encode(drafts: readonly RecordDraft[], codec: Codec, stamp: Stamp): Uint8Array {
   const page = recordPage("t", drafts);
-  const builder = new RecordBatchBuilder(new Uint8Array(100));
+  // Memory comes from a pool: it holds anything.
+  const builder = new RecordBatchBuilder(new Uint8Array(100).fill(0xff));
   for (let i = 0; i < page.count; i++) assert.ok(builder.append(page, i, page.createdMs[i]!, Infinity));
   const bytes = builder.seal(codec);
   if (codec === CODECS.none) assert.equal(bytes.length, builder.byteLength);
@@ -122,6 +123,15 @@ Deno.test("RecordBatchBuilder writes large values, long lists of headers and man
   records.forEach((record, i) => assert.deepEqual(record, expectedRecord(drafts[i]!), `record ${i}`));
 });
 
+Deno.test("RecordBatchBuilder writes no headers where a page has none", () => {
+  const page = { ...recordPage("t", [{ value: "v" }]), headers: nullColumn(1) };
+  const builder = new RecordBatchBuilder(new Uint8Array(100).fill(0xff));
+  builder.append(page, 0, BASE_MS, Infinity);
+  const bytes = builder.seal(CODECS.none);
+  stampBatch(bytes, NO_STAMP);
+  assert.deepEqual(readBatch(bytes).records, [expectedRecord({ value: "v", createdMs: BASE_MS })]);
+});
+
 Deno.test("RecordBatchBuilder refuses a record that is larger than the format can say", () => {
   const page = recordPage("t", [{ key: "k" }]);
   const huge = { ...page, value: { bytes: new Uint8Array(0), ranges: Uint32Array.of(0, 2 ** 31 - 1) } };
@@ -138,9 +148,12 @@ Deno.test("RecordBatchBuilder takes no record beyond its limit, but always the f
   }]);
   const builder = new RecordBatchBuilder(new Uint8Array(10));
   assert.equal(builder.append(page, 0, 0, 100), true);
-  assert.equal(builder.append(page, 1, 0, 100), false);
-  assert.equal(builder.append(page, 1, 0, 700), true);
+  // Its length, attributes, time, offset, key, value's length, value and headers.
+  const exactly = builder.byteLength + 7 + 20;
+  assert.equal(builder.append(page, 1, 0, exactly - 1), false);
+  assert.equal(builder.append(page, 1, 0, exactly), true);
   const before = builder.byteLength;
+  assert.equal(before, exactly);
   assert.equal(builder.append(page, 2, 0, 700), false);
   assert.deepEqual([builder.count, builder.byteLength], [2, before]);
   const bytes = builder.seal(CODECS.none);
