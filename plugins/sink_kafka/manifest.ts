@@ -38,9 +38,10 @@ const RULES: readonly FieldRule[] = [
   ...TLS_RULES,
 ];
 
-/** The brokers, those that they name, and the code of two compression codecs. */
+/** The brokers, those that they name, who gives out what is shown to them, and the code of two compression codecs. */
 const PERMISSIONS: PermissionRequest = {
-  net: ["{brokers}"],
+  net: ["{brokers}", "{sasl_oauth_token_url}", "{sasl_aws_sts_url}"],
+  guardedNet: ["{sasl_aws_credentials_url}"],
   discoversHosts: true,
   assets: ["@platformatic/wasm-utils/dist/native.wasm"],
 };

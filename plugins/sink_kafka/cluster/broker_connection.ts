@@ -249,7 +249,7 @@ function connectionOptions(options: Options): ConnectionOptions {
     maxInflights: REQUESTS_MAX,
     handleBackPressure: options.acks === 0,
     ...(options.tls === undefined ? {} : { tls: { ...options.tls, minVersion: "TLSv1.2" } }),
-    ...(options.sasl === undefined ? {} : { sasl: { ...options.sasl } }),
+    ...(options.sasl !== undefined && "password" in options.sasl ? { sasl: { ...options.sasl } } : {}),
   };
 }
 

@@ -5,16 +5,25 @@
  */
 
 import type { FieldRule, FieldSpec, PluginConfig } from "@pg-tide/sdk";
+import { AWS_FIELDS, AWS_RULES, type AwsSasl, parseAws, withoutAwsSecrets } from "./sasl_aws.ts";
+import { OAUTH_FIELDS, OAUTH_RULES, type OAuthSasl, parseOAuth } from "./sasl_oauth.ts";
+import { belong, type Choice, need } from "./sasl_rules.ts";
 import { oneOf, textOf } from "./value.ts";
 
-const MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
+/** Mechanisms with a user's name and password. */
+const PASSWORD_MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
 
-/** How to authenticate with SASL. */
-export interface Sasl {
-  readonly mechanism: typeof MECHANISMS[number];
+const MECHANISMS = [...PASSWORD_MECHANISMS, "OAUTHBEARER", "AWS_MSK_IAM"] as const;
+
+/** How to authenticate with a password. */
+export interface PasswordSasl {
+  readonly mechanism: typeof PASSWORD_MECHANISMS[number];
   readonly username: string;
   readonly password: string;
 }
+
+/** How to authenticate with SASL. */
+export type Sasl = PasswordSasl | OAuthSasl | AwsSasl;
 
 /** The fields. */
 export const SASL_FIELDS: readonly FieldSpec[] = [
@@ -22,7 +31,8 @@ export const SASL_FIELDS: readonly FieldSpec[] = [
     name: "sasl_mechanism",
     type: "string",
     values: MECHANISMS,
-    doc: "Authentication mechanism. Absent: no SASL.",
+    doc:
+      "Authentication mechanism. Absent: no SASL. (Java: `sasl.mechanism`; AWS_MSK_IAM is sent as OAUTHBEARER.)",
     examples: ["SCRAM-SHA-256"],
   },
   {
@@ -40,43 +50,37 @@ export const SASL_FIELDS: readonly FieldSpec[] = [
     doc: "SASL password (for Confluent Cloud: the API secret).",
     examples: ["${env:KAFKA_PASSWORD}"],
   },
+  ...OAUTH_FIELDS,
+  ...AWS_FIELDS,
 ];
+
+const BY_PASSWORD: Choice = { field: "sasl_mechanism", values: PASSWORD_MECHANISMS };
 
 /** What contradicts what. */
 export const SASL_RULES: readonly FieldRule[] = [
-  {
-    when: { field: "sasl_username" },
-    then: { field: "sasl_mechanism" },
-    message: "sasl_username is set without sasl_mechanism: set it to PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
-  },
-  {
-    when: { field: "sasl_password" },
-    then: { field: "sasl_mechanism" },
-    message: "sasl_password is set without sasl_mechanism: set it to PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
-  },
-  {
-    when: { field: "sasl_mechanism" },
-    then: { field: "sasl_username" },
-    message: "sasl_mechanism is set without sasl_username: set the user's name, or remove sasl_mechanism",
-  },
-  {
-    when: { field: "sasl_mechanism" },
-    then: { field: "sasl_password" },
-    message: "sasl_mechanism is set without sasl_password: set the user's password, or remove sasl_mechanism",
-  },
+  ...belong(["sasl_username", "sasl_password"], BY_PASSWORD),
+  ...need(BY_PASSWORD, { sasl_username: "the user's name", sasl_password: "the user's password" }),
+  ...OAUTH_RULES,
+  ...AWS_RULES,
 ];
 
 /** Read the options from fields that the kernel has parsed; undefined for no SASL. @throws as `parseOptions` */
 export function parseSasl(fields: PluginConfig["fields"]): Sasl | undefined {
   if (fields.sasl_mechanism === null || fields.sasl_mechanism === undefined) return undefined;
-  return {
-    mechanism: oneOf(fields, "sasl_mechanism", MECHANISMS),
-    username: textOf(fields, "sasl_username"),
-    password: textOf(fields, "sasl_password"),
-  };
+  const mechanism = oneOf(fields, "sasl_mechanism", MECHANISMS);
+  if (mechanism === "OAUTHBEARER") return parseOAuth(fields);
+  if (mechanism === "AWS_MSK_IAM") return parseAws(fields);
+  return { mechanism, username: textOf(fields, "sasl_username"), password: textOf(fields, "sasl_password") };
 }
 
 /** What remains of it when what may change on running connections is left out. */
 export function withoutSecrets(sasl: Sasl): unknown {
-  return { ...sasl, password: "" };
+  switch (sasl.mechanism) {
+    case "OAUTHBEARER":
+      return { ...sasl, clientSecret: "", ca: "" };
+    case "AWS_MSK_IAM":
+      return { ...sasl, source: withoutAwsSecrets(sasl.source) };
+    default:
+      return { ...sasl, password: "" };
+  }
 }

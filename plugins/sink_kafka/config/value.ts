@@ -15,6 +15,20 @@ export function textOf(fields: PluginConfig["fields"], name: string): string {
   return value;
 }
 
+/** The text of a field that need not be set. @throws {TypeError} when it is something else */
+export function optionalTextOf(fields: PluginConfig["fields"], name: string): string | undefined {
+  return (fields[name] ?? null) === null ? undefined : textOf(fields, name);
+}
+
+/** The texts of a field that is a map, in order of their names; none when it is not set. @throws {TypeError} when it is no map */
+export function textMapOf(fields: PluginConfig["fields"], name: string): Readonly<Record<string, string>> {
+  const value = fields[name] ?? {};
+  if (typeof value !== "object" || Array.isArray(value)) throw wrongType(name, value, "a map");
+  // In order, so that two configurations that say the same are the same text.
+  const names = Object.keys(value).toSorted();
+  return Object.fromEntries(names.map((key) => [key, textOf(value as PluginConfig["fields"], key)]));
+}
+
 /** The number of a field. @throws {TypeError} when it is none */
 export function numberOf(fields: PluginConfig["fields"], name: string): number {
   const value = fields[name];

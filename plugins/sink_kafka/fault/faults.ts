@@ -7,9 +7,12 @@
  */
 
 import { type Fault, FaultError, misconfigured, unavailable } from "@pg-tide/sdk";
+import { authenticationFault } from "./authentication.ts";
+import { authorizationAdvice } from "./authorization.ts";
 import { classify } from "./classify.ts";
 import { type Address, formatAddress } from "../config/connection.ts";
 import type { Options } from "../config/options.ts";
+import { tell, type Told } from "./tell.ts";
 
 /** Codes of errors by which TLS says that it does not trust the broker's certificate. */
 const CERTIFICATE_CODES = new Set([
@@ -29,12 +32,6 @@ const CHECK_CONNECTION =
   "through (firewall rules, security groups, VPC peering), that DNS resolves the broker hostnames, and that tls_enabled is " +
   "set if the cluster requires TLS";
 
-/** What one error and its causes say, in the words and codes of whoever raised them. */
-interface Told {
-  readonly codes: readonly string[];
-  readonly text: string;
-}
-
 /** The fault that a thrown value stands for. What nobody foresaw is an outage: it is tried again, and told in its own words. */
 export function asFault(error: unknown): Fault {
   return error instanceof FaultError ? error.fault : unavailable("KAFKA_SINK", tell(error).text);
@@ -52,7 +49,8 @@ export function connectionFault(
   // A name that the Worker may not reach is not even looked up, and that fails in another way than an address.
   const forbidden = told.codes.includes("NotCapable") || /getaddrinfo EPERM/.test(told.text);
   if (forbidden) return { kind: "hosts", hosts: [where] };
-  return authenticationFault(told, where, options) ?? tlsFault(told, where) ?? versionFault(told, where) ??
+  return authenticationFault(told, where, options.sasl) ?? tlsFault(told, where) ??
+    versionFault(told, where) ??
     unavailable("BROKER_UNREACHABLE", unreachable(where, advertised, told, options));
 }
 
@@ -69,21 +67,6 @@ function unreachable(where: string, advertised: boolean, told: Told, options: Op
     }${options.sasl === undefined ? " or SASL (sasl_mechanism)" : ""}`
     : "";
   return `Cannot reach Kafka broker ${where}${origin}: ${told.text}${closed}. ${CHECK_CONNECTION}`;
-}
-
-function authenticationFault(told: Told, where: string, options: Options): Fault | undefined {
-  const refused = told.codes.some((code) =>
-    code === "PLT_KFK_AUTHENTICATION" || code === "SASL_AUTHENTICATION_FAILED" ||
-    code === "UNSUPPORTED_SASL_MECHANISM"
-  );
-  if (!refused || options.sasl === undefined) return undefined;
-  return misconfigured(
-    "SASL_AUTHENTICATION_FAILED",
-    `SASL authentication failed: broker ${where} refused user "${options.sasl.username}" with ` +
-      `sasl_mechanism "${options.sasl.mechanism}"`,
-    "Verify that sasl_mechanism matches what the cluster expects, and that the variables that hold sasl_username and " +
-      "sasl_password are set; for Confluent Cloud use the API key (not the cluster ID) as the username",
-  );
 }
 
 function tlsFault(told: Told, where: string): Fault | undefined {
@@ -165,16 +148,9 @@ export function unansweredFault(code: number, operation: string, address: Addres
 }
 
 function adviceFor(name: string, operation: string, topic: string | undefined, options: Options): string {
-  const user = principal(options);
+  const authorization = authorizationAdvice(name, operation, topic, options);
+  if (authorization !== undefined) return authorization;
   switch (name) {
-    case "TOPIC_AUTHORIZATION_FAILED":
-      return `Allow ${user} the operation ${
-        operation === "describe" ? "Describe" : "Write"
-      } on topic "${topic}": kafka-acls --add --allow-principal ${user} --operation Write --operation Describe --topic ${topic}`;
-    case "CLUSTER_AUTHORIZATION_FAILED":
-    case "TRANSACTIONAL_ID_AUTHORIZATION_FAILED":
-      return `Allow ${user} the operation IdempotentWrite on the cluster (needed before Kafka 2.8): kafka-acls --add ` +
-        `--allow-principal ${user} --operation IdempotentWrite --cluster; or set idempotent to false`;
     case "INVALID_TOPIC_EXCEPTION":
       return "Use letters, digits, '.', '_' and '-' in the topic's name, at most 249 of them, and no internal topic";
     case "UNSUPPORTED_COMPRESSION_TYPE":
@@ -188,12 +164,6 @@ function adviceFor(name: string, operation: string, topic: string | undefined, o
     default:
       return "Check the topic's and the cluster's configuration, and the broker's log";
   }
-}
-
-/** The principal as the broker's authorizer names it, as far as it is known here. */
-function principal(options: Options): string {
-  if (options.sasl !== undefined) return `User:${options.sasl.username}`;
-  return options.tls?.cert === undefined ? "User:ANONYMOUS" : "User:<the client certificate's subject>";
 }
 
 /** The fault of a partition that was tried for `delivery_timeout_ms`. */
@@ -233,23 +203,4 @@ export function tooLarge(topic: string, recordBytes: number, batchBytes: number)
   return `Message too large for topic "${topic}": the record has ${recordBytes} bytes, ${batchBytes} as sent in a batch of its ` +
     "own, more than max.message.bytes allows. Check your message payload sizes, increase max.message.bytes on the broker or " +
     "topic, or reduce the payload with a JMESPath projection (transform.payload)";
-}
-
-/** What an error and its causes say. */
-export function tell(error: unknown): Told {
-  const codes: string[] = [];
-  const texts: string[] = [];
-  const seen = new Set<unknown>();
-  let open: unknown[] = [error];
-  // Causes are few; the bound only keeps a cycle of aggregates from going on for ever.
-  while (open.length > 0 && seen.size < 32) {
-    const current = open.shift();
-    if (typeof current !== "object" || current === null || seen.has(current)) continue;
-    seen.add(current);
-    const { name, code, apiId, message, cause, errors } = current as Record<string, unknown>;
-    for (const word of [name, code, apiId]) if (typeof word === "string") codes.push(word);
-    if (typeof message === "string" && message !== "") texts.push(message.replace(/\.$/, ""));
-    open = [...open, cause, ...(Array.isArray(errors) ? errors : [])];
-  }
-  return { codes, text: [...new Set(texts)].join(": ") || String(error) };
 }

@@ -17,7 +17,7 @@ import type { Clock } from "../clock.ts";
 import type { ClusterPort, Producer, Topic } from "../cluster/cluster_port.ts";
 import { type Codec, codecOf } from "../record/compression.ts";
 import type { Options } from "../config/options.ts";
-import { tell } from "../fault/faults.ts";
+import { tell } from "../fault/tell.ts";
 import { gather, type RequestLimits } from "./gather.ts";
 import type { Lane } from "./lane.ts";
 import { Lanes } from "./lanes.ts";

@@ -78,7 +78,15 @@ Deno.test("the Kafka sink's further parameters have the defaults that the Java c
 
 Deno.test("the Kafka sink's manifest marks what is secret", () => {
   const secrets = MANIFEST.fields.filter(({ secret }) => secret).map(({ name }) => name);
-  assert.deepEqual(secrets, ["sasl_password", "tls_client_key"]);
+  assert.deepEqual(secrets, [
+    "sasl_password",
+    "sasl_oauth_client_secret",
+    "sasl_aws_secret_access_key",
+    "sasl_aws_session_token",
+    "sasl_aws_credentials_token",
+    "sasl_aws_web_identity_token",
+    "tls_client_key",
+  ]);
 });
 
 Deno.test("the Kafka sink's rules say what contradicts what", () => {
@@ -89,8 +97,11 @@ Deno.test("the Kafka sink's rules say what contradicts what", () => {
   assert.deepEqual(problems({ compression: "zstd", compression_level: 22 }), []);
   const cases: readonly (readonly [config: Parameters<typeof problems>[0], message: RegExp])[] = [
     [{ idempotent: true, acks: "1" }, /idempotent needs acks "all"/],
-    [{ sasl_username: "u" }, /sasl_username is set without sasl_mechanism/],
-    [{ sasl_mechanism: "PLAIN", sasl_username: "u" }, /sasl_mechanism is set without sasl_password/],
+    [
+      { sasl_username: "u" },
+      /sasl_username is only used with sasl_mechanism "PLAIN", "SCRAM-SHA-256" or "SCRAM-SHA-512"/,
+    ],
+    [{ sasl_mechanism: "PLAIN", sasl_username: "u" }, /sasl_mechanism is "PLAIN", which needs sasl_password/],
     [{ tls_enabled: true, tls_client_cert: "/c" }, /tls_client_cert is set without tls_client_key/],
     [{ tls_ca_cert: "/etc/certs/ca.pem" }, /tls_ca_cert is set but tls_enabled is false/],
     [{ brokers: "localhost" }, /brokers.*comma-separated list of host:port/],

@@ -8,7 +8,6 @@ import {
   connectionFault,
   leaderless,
   missingTopic,
-  tell,
   tooLarge,
 } from "../../../../plugins/sink_kafka/fault/faults.ts";
 import { kafkaConfig } from "../../../support/kafka_sink.ts";
@@ -177,13 +176,4 @@ Deno.test("asFault() keeps a fault, and takes what nobody foresaw for an outage"
   assert.equal(asFault(new FaultError(fault)), fault);
   assert.deepEqual(asFault(new TypeError("boom")), unavailable("KAFKA_SINK", "boom"));
   assert.deepEqual(asFault("text"), unavailable("KAFKA_SINK", "text"));
-});
-
-Deno.test("tell() gathers what an error and its causes say, once, and ends at circles", () => {
-  const inner = coded("inner.", "E_INNER");
-  const outer: Error & { errors?: unknown[] } = new Error("outer", { cause: inner });
-  outer.errors = [inner, { apiId: "SOME_API_ERROR", message: "inner." }, outer];
-  const { codes, text } = tell(outer);
-  assert.equal(text, "outer: inner");
-  assert.ok(codes.includes("E_INNER") && codes.includes("SOME_API_ERROR"));
 });
