@@ -72,7 +72,7 @@ export async function openSink(config: PluginConfig, clock = SYSTEM_CLOCK): Prom
   try {
     await cluster.refresh([]);
     const producer = options.idempotent ? await newProducer(cluster, clock) : undefined;
-    return new KafkaSink({ options, cluster, producer, clock });
+    return new KafkaSink({ options, cluster, racks: cluster.racks, producer, clock });
   } catch (error) {
     await cluster.close();
     throw error;
@@ -84,6 +84,8 @@ export interface KafkaSinkParts {
   readonly options: Options;
   /** A cluster that was reached. */
   readonly cluster: ClusterPort;
+  /** The racks that its brokers are in. */
+  readonly racks: ReadonlySet<string>;
   /** The producer whose numbers make repetitions known, or undefined when it is not idempotent. */
   readonly producer: Producer | undefined;
   readonly clock: Clock;
@@ -107,8 +109,8 @@ export class KafkaSink implements OpenSink {
   #callOffWatch: (() => void) | undefined;
   #callOffRenewal: (() => void) | undefined;
 
-  constructor({ options, cluster, producer, clock }: KafkaSinkParts) {
-    this.opened = openedWith(options);
+  constructor({ options, cluster, racks, producer, clock }: KafkaSinkParts) {
+    this.opened = openedWith(options, racks);
     this.#options = options;
     this.#cluster = cluster;
     this.#clock = clock;
@@ -238,8 +240,8 @@ export class KafkaSink implements OpenSink {
   }
 }
 
-function openedWith(options: Options): Opened {
-  const notice = noticeOf(options);
+function openedWith(options: Options, racks: ReadonlySet<string>): Opened {
+  const notice = noticeOf(options, racks);
   const pages = PAGES_IN_FLIGHT + Math.floor(options.batchSize / PAGE_RECORDS);
   return {
     pagesInFlight: Math.min(pages, PAGES_IN_FLIGHT_MAX),
@@ -249,7 +251,10 @@ function openedWith(options: Options): Opened {
 }
 
 /** What the operator should know about these options. */
-function noticeOf({ acks, sasl, tls }: Options): string | undefined {
+function noticeOf(
+  { acks, clientRack, partitioner, sasl, tls }: Options,
+  racks: ReadonlySet<string>,
+): string | undefined {
   const notices: string[] = [];
   if (acks === 0) {
     notices.push(
@@ -258,6 +263,13 @@ function noticeOf({ acks, sasl, tls }: Options): string | undefined {
   }
   if (sasl?.mechanism === "PLAIN" && tls === undefined) {
     notices.push("sasl_password is sent unencrypted, because tls_enabled is false");
+  }
+  if (partitioner === "random") {
+    notices.push('partitioner is "random": messages of one key may arrive in another order');
+  }
+  if (clientRack !== undefined && !racks.has(clientRack)) {
+    const known = [...racks].toSorted().map((rack) => `"${rack}"`).join(", ") || "none";
+    notices.push(`client_rack is "${clientRack}", where no broker is (broker.rack: ${known})`);
   }
   return notices.length === 0 ? undefined : notices.join("; ");
 }

@@ -22,6 +22,8 @@ export class Cluster implements ClusterPort {
   #options: Options;
   readonly #clock: Clock;
   readonly #nodes = new Map<number, Address>();
+  /** Where its brokers stand, as they say themselves. */
+  #racks: ReadonlySet<string> = new Set();
   readonly #connections = new Map<string, BrokerConnection>();
   /** Connections that only wait for their last answers. */
   readonly #retired = new Set<BrokerConnection>();
@@ -41,6 +43,11 @@ export class Cluster implements ClusterPort {
   /** Every broker that the cluster has named, and the configured ones. */
   get hosts(): string[] {
     return [...new Set([...this.#options.brokers, ...this.#nodes.values()].map(formatAddress))];
+  }
+
+  /** The racks that its brokers are in. */
+  get racks(): ReadonlySet<string> {
+    return this.#racks;
   }
 
   /** See {@link ClusterPort.topic}. */
@@ -119,6 +126,7 @@ export class Cluster implements ClusterPort {
   #learn(metadata: Metadata): void {
     this.#nodes.clear();
     for (const { nodeId, host, port } of metadata.brokers) this.#nodes.set(nodeId, { host, port });
+    this.#racks = new Set(metadata.brokers.flatMap(({ rack }) => rack ?? []));
     const { clientRack } = this.#options;
     for (const topic of metadata.topics) {
       if (typeof topic.name !== "string") continue;

@@ -79,7 +79,7 @@ async function run(seed: number, idempotent: boolean, cluster?: typeof FakeClust
   });
   const options = parseOptions(config.fields);
   const producer = idempotent ? await clock.run(fake.initProducerId()) : undefined;
-  const sink = new KafkaSink({ options, cluster: fake, producer, clock: clockOver(clock) });
+  const sink = new KafkaSink({ options, cluster: fake, racks: new Set(), producer, clock: clockOver(clock) });
   const records = new NumberedRecords({ keys: 1 + Math.floor(clock.random() * 12), fill: 1 });
   const delivery = new Delivery({
     pagesInFlight: 4,

@@ -57,7 +57,8 @@ function setup(fields: Parameters<typeof kafkaConfig>[0] = {}) {
   const options = parseOptions(
     kafkaConfig({ brokers: "b:1", linger_ms: 0, batch_size: 1, ...fields }).fields,
   );
-  const sink = new KafkaSink({ options, cluster, producer: undefined, clock });
+  const racks = new Set(["west", "east"]);
+  const sink = new KafkaSink({ options, cluster, racks, producer: undefined, clock });
   return { clock, cluster, sink };
 }
 
@@ -86,6 +87,15 @@ Deno.test("KafkaSink tells the kernel how long it may take, and what an operator
   const password = { sasl_mechanism: "PLAIN", sasl_username: "u", sasl_password: "p" };
   assert.match(setup(password).sink.opened.notice!, /^sasl_password is sent unencrypted/);
   assert.equal(setup({ ...password, tls_enabled: true }).sink.opened.notice, undefined);
+  assert.match(
+    setup({ acks: "0", partitioner: "random" }).sink.opened.notice!,
+    /^acks is "0".*; partitioner is "random": messages of one key may arrive in another order$/,
+  );
+  assert.equal(setup({ client_rack: "east" }).sink.opened.notice, undefined);
+  assert.equal(
+    setup({ client_rack: "esat" }).sink.opened.notice,
+    'client_rack is "esat", where no broker is (broker.rack: "east", "west")',
+  );
 });
 
 Deno.test("KafkaSink ends a generation with one fault for all, each page when nothing of it is in flight any more", async () => {
