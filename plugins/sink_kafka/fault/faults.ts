@@ -13,19 +13,7 @@ import { classify } from "./classify.ts";
 import { type Address, formatAddress } from "../config/connection.ts";
 import type { Options } from "../config/options.ts";
 import { tell, type Told } from "./tell.ts";
-
-/** Codes of errors by which TLS says that it does not trust the broker's certificate. */
-const CERTIFICATE_CODES = new Set([
-  "CERT_HAS_EXPIRED",
-  "CERT_NOT_YET_VALID",
-  "CERT_UNTRUSTED",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "ERR_TLS_CERT_ALTNAME_INVALID",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "UNABLE_TO_GET_ISSUER_CERT",
-  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-]);
+import { isUntrusted } from "./untrusted.ts";
 
 const CHECK_CONNECTION =
   "Check that broker addresses are correct and include ports, that the network lets the relay " +
@@ -70,10 +58,7 @@ function unreachable(where: string, advertised: boolean, told: Told, options: Op
 }
 
 function tlsFault(told: Told, where: string): Fault | undefined {
-  const certificate = told.codes.find((code) => CERTIFICATE_CODES.has(code));
-  if (
-    certificate !== undefined || /UnknownIssuer|invalid peer certificate|NotValidForName/i.test(told.text)
-  ) {
+  if (isUntrusted(told)) {
     return misconfigured(
       "TLS_CERTIFICATE",
       `Cannot trust Kafka broker ${where}: ${told.text}`,
