@@ -223,7 +223,10 @@ function halves(members: readonly Member[]): Member[][] {
 
 function reasonOf(member: Member, batch: Batch, result: PartitionResult, message: string | null): string {
   const { name, decision, why } = classify(result.errorCode);
-  if (decision === "split") return tooLarge(result.topic, recordBytes(member), batch.byteLength);
+  if (decision === "split") {
+    const limit = name === "RECORD_LIST_TOO_LARGE" ? "segment.bytes" : "max.message.bytes";
+    return tooLarge(result.topic, recordBytes(member), batch.byteLength, limit);
+  }
   const said = message === null || message === "" ? why : message;
   const advice = name === "INVALID_TIMESTAMP"
     ? '. Set timestamp to "now", or widen message.timestamp.before.max.ms and message.timestamp.after.max.ms of the topic'
