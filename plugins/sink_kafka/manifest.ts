@@ -55,6 +55,7 @@ export const MANIFEST: PluginDescription = {
   fields: FIELDS,
   rules: RULES,
   permissions: PERMISSIONS,
+  partitions: true,
   topicRule: {
     pattern: "(?!\\.{1,2}$)[a-zA-Z0-9._-]{1,249}",
     doc: 'at most 249 letters, digits, ".", "_" and "-"',

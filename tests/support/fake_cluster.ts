@@ -46,6 +46,7 @@ const LATE_MS = 3_000;
 
 /** A cluster of three brokers with one topic. */
 export class FakeCluster implements ClusterPort {
+  asOfMs = -Infinity;
   readonly partitions: readonly FakePartition[];
   readonly clock: VirtualClock;
   /** May be changed while it runs. */
@@ -71,8 +72,10 @@ export class FakeCluster implements ClusterPort {
   }
 
   async refresh(): Promise<void> {
+    const askedMs = this.clock.monotonic();
     await this.clock.sleep(2 * WAY_MS * this.clock.random());
     if (this.#happens(this.faults.unreachable)) throw unreachable();
+    this.asOfMs = askedMs;
     this.#known = { errorCode: 0, leaders: this.partitions.map(({ leader }) => leader) };
   }
 

@@ -35,6 +35,8 @@ export interface RecordDraft {
   readonly value?: string | Uint8Array | null;
   readonly headers?: readonly Header[];
   readonly topic?: string;
+  /** The partition that it names, if it does. */
+  readonly partition?: number;
   readonly createdMs?: number;
 }
 
@@ -44,12 +46,14 @@ export const CREATED_MS = Date.now();
 /** A page of records to `topic`, unless they name another. @param firstId ids rise from here */
 export function recordPage(topic: string, drafts: readonly RecordDraft[], firstId = 1): RecordPage {
   const topics = [...new Set(drafts.map((draft) => draft.topic ?? topic))];
+  const named = drafts.some(({ partition }) => partition !== undefined);
   return {
     count: drafts.length,
     ids: Float64Array.from(drafts, (_, i) => firstId + i),
     createdMs: Float64Array.from(drafts, ({ createdMs }) => createdMs ?? CREATED_MS),
     topics,
     topic: Uint16Array.from(drafts, (draft) => topics.indexOf(draft.topic ?? topic)),
+    ...(named ? { partition: Int32Array.from(drafts, ({ partition }) => partition ?? -1) } : {}),
     key: columnOf(drafts.map(({ key }) => key ?? null)),
     value: columnOf(drafts.map(({ value }) => value ?? null)),
     headers: columnOf(drafts.map(({ headers }) => encodeHeaders(headers ?? []))),

@@ -33,6 +33,7 @@ export class Cluster implements ClusterPort {
   #refreshing: Promise<void> | undefined;
   /** Topics that were asked for and not answered yet. */
   readonly #wanted = new Set<string>();
+  #asOfMs = -Infinity;
   #closed = false;
 
   constructor(options: Options, clock: Clock) {
@@ -48,6 +49,11 @@ export class Cluster implements ClusterPort {
   /** The racks that its brokers are in. */
   get racks(): ReadonlySet<string> {
     return this.#racks;
+  }
+
+  /** See {@link ClusterPort.asOfMs}. */
+  get asOfMs(): number {
+    return this.#asOfMs;
   }
 
   /** See {@link ClusterPort.topic}. */
@@ -118,7 +124,9 @@ export class Cluster implements ClusterPort {
 
   async #refresh(): Promise<void> {
     const topics = [...new Set([...this.#topics.keys(), ...this.#wanted])];
+    const askedMs = this.#clock.monotonicMs();
     const metadata = await this.#withAny((connection) => connection.metadata(topics));
+    this.#asOfMs = askedMs;
     for (const topic of topics) this.#wanted.delete(topic);
     this.#learn(metadata);
   }

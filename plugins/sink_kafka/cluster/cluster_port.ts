@@ -25,6 +25,11 @@ export interface Topic {
 
 /** A cluster that is being talked to. Nothing here waits or tries again: callers do, and know for how long. */
 export interface ClusterPort {
+  /**
+   * When the newest question was asked that was answered, by the sink's clock: nothing that is known is older. -Infinity before the
+   * first answer.
+   */
+  readonly asOfMs: number;
   /** What is known about a topic, if it was asked for. */
   topic(name: string): Topic | undefined;
   /** The node that leads a partition, or -1. */

@@ -166,6 +166,8 @@ export class LeaderSearch {
       if (classify(code).decision === "blocked") {
         return blockedFault(code, null, "describe", topic, options);
       }
+      // Only a partition is waited for, and the page that waits knows for how long.
+      if (partition < 0 && leaders.length > 0) return undefined;
       if (code === UNKNOWN_TOPIC && stalledMs >= TOPIC_WAIT_MS) return missingTopic(topic, options);
     }
     if (stalledMs < Math.min(OUTAGE_MS, options.deliveryTimeoutMs) || holding()) return undefined;

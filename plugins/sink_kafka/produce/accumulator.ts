@@ -9,6 +9,7 @@ import { Batch, type Member } from "./batch.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import type { Clock } from "../clock.ts";
 import type { Topic } from "../cluster/cluster_port.ts";
+import { UNKNOWN_PARTITION, unknownPartition } from "../fault/unknown_partition.ts";
 import type { PageDelivery } from "./page_delivery.ts";
 import { PartitionQueue } from "./partition_queue.ts";
 import { type KeyPartitioner, StickyPartition } from "../record/partitioner.ts";
@@ -66,13 +67,13 @@ export class Accumulator {
   }
 
   /**
-   * Append all records of a page.
+   * Append all records of a page; those that name a partition which their topic does not have are rejected.
    *
    * @param known what is known about each topic of the page that a record goes to; it has partitions
    */
   append(delivery: PageDelivery, known: readonly (Topic | undefined)[], events: AccumulatorEvents): void {
     const { page } = delivery;
-    const { key, topic } = page;
+    const { topic } = page;
     const { partitioner } = this.#options;
     const topics = page.topics.map((name) => this.#topicQueues(name));
     const counts = known.map((one) => one?.leaders.length ?? 0);
@@ -80,9 +81,12 @@ export class Accumulator {
     for (let i = 0; i < page.count; i++) {
       const at = topic[i]!;
       const queues = topics[at]!;
-      const start = key.ranges[2 * i]!;
       const count = counts[at]!;
-      const chosen = start === NULL_RANGE ? -1 : partitioner(key.bytes, start, key.ranges[2 * i + 1]!, count);
+      const chosen = chosenPartition(page, i, partitioner, count);
+      if (chosen >= count) {
+        delivery.reject(i, UNKNOWN_PARTITION, unknownPartition(page.topics[at]!, chosen, count));
+        continue;
+      }
       const partition = chosen < 0 ? queues.sticky.next(count, known[at]!.preferred) : chosen;
       const queue = queues.queue(partition);
       if (this.#appendOne(queue, delivery, i, timeOf(i), events) && chosen < 0) {
@@ -160,4 +164,17 @@ export class Accumulator {
     }
     return queues;
   }
+}
+
+/** The partition that record `i` names, though its topic may not have it, or else that its key chooses; -1 for none. */
+function chosenPartition(
+  { key, partition }: RecordPage,
+  i: number,
+  partitioner: KeyPartitioner,
+  count: number,
+): number {
+  const named = partition === undefined ? -1 : partition[i]!;
+  if (named >= 0) return named;
+  const start = key.ranges[2 * i]!;
+  return start === NULL_RANGE ? -1 : partitioner(key.bytes, start, key.ranges[2 * i + 1]!, count);
 }

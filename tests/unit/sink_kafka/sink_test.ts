@@ -20,6 +20,7 @@ interface Request {
 /** A cluster of one broker, whose answers the test gives. */
 class ScriptedCluster implements ClusterPort, Producing {
   readonly requests: Request[] = [];
+  readonly asOfMs = 0;
   readonly topic = () => ({ errorCode: 0, leaders: [1, 1] });
   readonly leaderOf = () => 1;
   refreshed = 0;

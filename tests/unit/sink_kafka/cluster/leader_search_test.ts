@@ -169,3 +169,16 @@ Deno.test("LeaderSearch asks nothing more after it was closed", async () => {
   search.ask("t");
   assert.equal(state.asked.length, 1);
 });
+
+Deno.test("LeaderSearch leaves it to a page how long it waits for a partition, and reports an outage meanwhile", async () => {
+  const { search, state } = setup();
+  state.topic = { errorCode: 0, leaders: [-1] };
+  state.stalled = [stalledAt(state.clock, -1)];
+  search.missing("t");
+  await state.clock.pass(2 * OUTAGE_MS);
+  assert.deepEqual(state.faults, []);
+  assert.ok(state.asked.length > 10);
+  state.answer = new FaultError(unavailable("BROKER_UNREACHABLE", "gone"));
+  await state.clock.pass(2 * OUTAGE_MS);
+  assert.deepEqual(state.faults, [unavailable("BROKER_UNREACHABLE", "gone")]);
+});

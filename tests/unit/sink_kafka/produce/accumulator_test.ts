@@ -99,6 +99,42 @@ Deno.test("Accumulator with the partitioner random treats keys as if there were 
   assert.equal(counts().length, 2);
 });
 
+Deno.test("Accumulator puts records where they say, whatever their key is, and rejects alone what there is no partition for", async () => {
+  const { accumulator } = setup({ batchSize: 100 });
+  const drafts = [
+    { key: "21", partition: 2 },
+    { partition: 1 },
+    { key: "21", partition: 3 },
+    { key: "21", partition: -1 },
+    { topic: "u", partition: 2 },
+    { key: "42", partition: 2 },
+  ];
+  const delivery = new PageDelivery(recordPage("t", drafts), 0);
+  const topics = [3, 1].map((count) => ({ errorCode: 0, leaders: new Array(count).fill(1) }));
+  accumulator.append(delivery, topics, { filled: () => {}, closed: () => {} });
+  const placed = [...accumulator.queues()].map(({ topic, partition, waiting }) => [
+    topic,
+    partition,
+    waiting.flatMap((batch) => batch.members().map(({ index }) => index)),
+  ]);
+  assert.deepEqual(placed, [["t", 0, [3]], ["t", 1, [1]], ["t", 2, [0, 5]]]);
+  for (const { waiting } of accumulator.queues()) for (const batch of waiting) batch.deliver();
+  const { delivered, rejected, failed } = await delivery.answer;
+  assert.deepEqual([[...delivered], failed], [[0, 2, 3, 4, 5, 6], []]);
+  assert.deepEqual(rejected.map(({ index, code }) => [index, code]), [
+    [2, "UNKNOWN_PARTITION"],
+    [4, "UNKNOWN_PARTITION"],
+  ]);
+  assert.match(rejected[0]!.reason, /^Topic "t" has no partition 3: it has 3, from 0 to 2\. Correct what /);
+});
+
+Deno.test("Accumulator leaves the partition of records without a key alone when a record names one", () => {
+  const { accumulator, append } = setup({ batchSize: 100 });
+  append([{}, { partition: 0 }, {}, { partition: 1 }, {}, { partition: 2 }, {}], [3]);
+  const counts = [...accumulator.queues()].map(({ waiting }) => waiting[0]!.count);
+  assert.deepEqual(counts.toSorted(), [1, 1, 5]);
+});
+
 Deno.test("Accumulator stamps records with their own time or with now, and takes them apart again", () => {
   for (const timestamp of ["created", "now"] as const) {
     const { accumulator, append, clock } = setup({ timestamp });
