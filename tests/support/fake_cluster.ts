@@ -47,7 +47,7 @@ const LATE_MS = 3_000;
 /** A cluster of three brokers with one topic. */
 export class FakeCluster implements ClusterPort {
   asOfMs = -Infinity;
-  readonly partitions: readonly FakePartition[];
+  readonly partitions: FakePartition[];
   readonly clock: VirtualClock;
   /** May be changed while it runs. */
   faults: ClusterFaults;
@@ -77,6 +77,11 @@ export class FakeCluster implements ClusterPort {
     if (this.#happens(this.faults.unreachable)) throw unreachable();
     this.asOfMs = askedMs;
     this.#known = { errorCode: 0, leaders: this.partitions.map(({ leader }) => leader) };
+  }
+
+  /** Add a partition. */
+  grow(): void {
+    this.partitions.push(new FakePartition(this.#anyNode()));
   }
 
   forgetUnused(): void {}

@@ -43,9 +43,9 @@ export class FakePartition {
     this.leader = leader;
   }
 
-  /** Append a batch as a leader does; the key "poison" makes it too large. @returns the error code */
+  /** Append a batch as a leader does; a key that begins with "poison" makes it too large. @returns the error code */
   append(batch: ReadBatch): number {
-    if (batch.records.some(({ key }) => text(key) === "poison")) return CODES.tooLarge;
+    if (batch.records.some(({ key }) => text(key).startsWith("poison"))) return CODES.tooLarge;
     const { producerId, epoch, sequence, records } = batch;
     if (producerId >= 0n) {
       const state = this.#producers.get(producerId);

@@ -8,7 +8,7 @@ import { parseOptions } from "../../../plugins/sink_kafka/config/options.ts";
 import type { ProduceAnswer, TopicBatches } from "../../../plugins/sink_kafka/cluster/produce_api.ts";
 import { KafkaSink } from "../../../plugins/sink_kafka/sink.ts";
 import { type ClusterFaults, FakeCluster } from "../../support/fake_cluster.ts";
-import { Delivery, kafkaConfig } from "../../support/kafka_sink.ts";
+import { Delivery, kafkaConfig, type RecordDraft } from "../../support/kafka_sink.ts";
 import { NumberedRecords, type WrittenRecord } from "../../support/numbered.ts";
 import { VirtualClock } from "../../support/virtual_clock.ts";
 
@@ -55,6 +55,46 @@ function someFaults(clock: VirtualClock): ClusterFaults {
   };
 }
 
+/** Records that name their partition: one that their key has for good, a new one, or one that there never is. */
+class Naming {
+  /** Partitions of the topic at the start. */
+  readonly #before: number;
+  #late = 0;
+  nowhere = 0;
+
+  constructor({ partitions }: FakeCluster) {
+    this.#before = partitions.length;
+  }
+
+  /** Records with their partitions, and some others put behind them. @param grown whether the topic has one more by now */
+  name(drafts: readonly RecordDraft[], grown: boolean, clock: VirtualClock): RecordDraft[] {
+    const named = drafts.map((draft) => ({ ...draft, partition: this.#partitionOf(draft.key as string) }));
+    const others: RecordDraft[] = [];
+    if (grown) others.push({ key: "late", value: `${this.#late++}`, partition: this.#before });
+    if (clock.random() < 0.1) others.push({ key: "nowhere", value: "x", partition: 1_000 + this.nowhere++ });
+    return [...named, ...others];
+  }
+
+  check(written: readonly WrittenRecord[]): void {
+    const text = (bytes: Uint8Array | null) => new TextDecoder().decode(bytes!);
+    const late = written.filter(({ key }) => text(key) === "late");
+    const numbers = new Set(late.map(({ value }) => Number(text(value))));
+    assert.deepEqual(
+      [...numbers],
+      Array.from({ length: this.#late }, (_, n) => n),
+      "the new partition's records",
+    );
+    for (const { key, partition } of written) {
+      const wanted = text(key) === "late" ? this.#before : this.#partitionOf(text(key));
+      assert.equal(partition, wanted, `the partition of ${text(key)}`);
+    }
+  }
+
+  #partitionOf(key: string): number {
+    return parseInt(key.slice(key.indexOf("-") + 1)) % this.#before;
+  }
+}
+
 interface Run {
   readonly delivery: Delivery;
   readonly cluster: FakeCluster;
@@ -62,6 +102,8 @@ interface Run {
   readonly faults: ClusterFaults;
   /** How many records that are too large were given. */
   readonly poisoned: number;
+  /** In some runs records name their partition. */
+  readonly naming: Naming | undefined;
 }
 
 /** Deliver some hundreds of records through trouble, and then without until all are through. */
@@ -88,7 +130,8 @@ async function run(seed: number, idempotent: boolean, cluster?: typeof FakeClust
     close: () => sink.close(),
   }, clock);
   const faults = someFaults(clock);
-  const poison = { key: "poison", value: "x" };
+  const naming = clock.random() < 0.3 ? new Naming(fake) : undefined;
+  const poison = { key: "poison-0", value: "x" };
   let poisoned = 0;
   fake.faults = faults;
   const outage = async () => {
@@ -101,6 +144,11 @@ async function run(seed: number, idempotent: boolean, cluster?: typeof FakeClust
   const work = async () => {
     const over = outage();
     for (let page = 0; page < 12; page++) {
+      if (page === 6 && naming !== undefined) {
+        fake.grow();
+        // A sink that was disappointed believes an answer of the last second.
+        await clock.sleep(1_500);
+      }
       if (page === 9) {
         await over;
         fake.faults = CALM;
@@ -108,7 +156,7 @@ async function run(seed: number, idempotent: boolean, cluster?: typeof FakeClust
       const drafts = records.take(1 + Math.floor(clock.random() * 60));
       if (clock.random() < 0.2) drafts.splice(Math.floor(clock.random() * drafts.length), 0, poison);
       poisoned += drafts.includes(poison) ? 1 : 0;
-      await delivery.offer(TOPIC, drafts);
+      await delivery.offer(TOPIC, naming?.name(drafts, page >= 6, clock) ?? drafts);
       if (clock.random() < 0.3) await clock.sleep(20 * clock.random());
     }
     await delivery.drained();
@@ -116,7 +164,7 @@ async function run(seed: number, idempotent: boolean, cluster?: typeof FakeClust
   await clock.run(work());
   await clock.run(clock.sleep(10_000));
   await clock.run(delivery[Symbol.asyncDispose]());
-  return { delivery, cluster: fake, records, faults, poisoned };
+  return { delivery, cluster: fake, records, faults, poisoned, naming };
 }
 
 /** What the partitions hold. */
@@ -125,9 +173,13 @@ function writtenIn(cluster: FakeCluster): WrittenRecord[] {
 }
 
 /** Check what is promised. @returns whether the run was one in which nothing may stand twice */
-function check({ cluster, delivery, faults, poisoned, records }: Run, idempotent: boolean): boolean {
-  assert.deepEqual(delivery.letters.map(({ code }) => code), new Array(poisoned).fill("MESSAGE_TOO_LARGE"));
+function check({ cluster, delivery, faults, naming, poisoned, records }: Run, idempotent: boolean): boolean {
+  const codes = Map.groupBy(delivery.letters, ({ code }) => code);
+  assert.equal(codes.get("MESSAGE_TOO_LARGE")?.length ?? 0, poisoned);
+  assert.equal(codes.get("UNKNOWN_PARTITION")?.length ?? 0, naming?.nowhere ?? 0);
+  assert.equal(delivery.letters.length, poisoned + (naming?.nowhere ?? 0));
   const written = writtenIn(cluster);
+  naming?.check(written);
   const once = idempotent && delivery.states.length === 0 && faults.forgets === 0 && faults.expires === 0;
   if (once) records.assertExactlyOnce(written);
   else records.assertInOrder(written);
