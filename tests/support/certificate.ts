@@ -83,6 +83,38 @@ export async function issueCertificate(
   return await sign(content, names, await makeKeys(keyType), issuer);
 }
 
+/** The same key, encrypted with a password: PKCS#8 with PBKDF2 and AES-256 (RFC 8018). @param key as PEM */
+export async function encryptKey(key: string, password: string): Promise<string> {
+  const [salt, iv] = [new Uint8Array(16), new Uint8Array(16)].map((bytes) => crypto.getRandomValues(bytes));
+  const iterations = 2_048;
+  const secret = await crypto.subtle.importKey("raw", new TextEncoder().encode(password), "PBKDF2", false, [
+    "deriveKey",
+  ]);
+  const derived = await crypto.subtle.deriveKey(
+    { name: "PBKDF2", hash: "SHA-256", salt: salt!, iterations },
+    secret,
+    { name: "AES-CBC", length: 256 },
+    false,
+    ["encrypt"],
+  );
+  const encrypted = await crypto.subtle.encrypt({ name: "AES-CBC", iv: iv! }, derived, derOf(key));
+  const derivation = sequence(
+    tagged(0x04, salt!),
+    tagged(0x02, [iterations >> 8, iterations & 0xff]),
+    sequence(HMAC_WITH_SHA256, tagged(0x05, [])),
+  );
+  const scheme = sequence(sequence(PBKDF2, derivation), sequence(AES_256_CBC, tagged(0x04, iv!)));
+  return pem(
+    "ENCRYPTED PRIVATE KEY",
+    sequence(sequence(PBES2, scheme), tagged(0x04, new Uint8Array(encrypted))),
+  );
+}
+
+const PBES2 = identifier(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0d);
+const PBKDF2 = identifier(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0c);
+const HMAC_WITH_SHA256 = identifier(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x02, 0x09);
+const AES_256_CBC = identifier(0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x2a);
+
 interface Issuer {
   readonly name: SubjectName;
   readonly keys: Pick<CryptoKeyPair, "privateKey">;

@@ -33,7 +33,7 @@ const KAFKA_CLOCK = `${KAFKA}clock.ts`;
 
 /** The Kafka sink's floors, from the ground up. */
 const KAFKA_ROOMS: readonly Room[] = [
-  { place: `${KAFKA}config/`, may: [SDK] },
+  { place: `${KAFKA}config/`, may: [SDK], node: ["crypto"] },
   {
     place: `${KAFKA}record/`,
     may: [`${KAFKA}config/`, SDK],

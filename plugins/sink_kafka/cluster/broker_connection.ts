@@ -11,6 +11,7 @@ import type { Options } from "../config/options.ts";
 import type { Producer } from "./cluster_port.ts";
 import { IdleWatch } from "./idle_watch.ts";
 import type { ProduceAnswer, ProduceApi, Producing, TopicBatches } from "./produce_api.ts";
+import { tlsOptions } from "./tls_options.ts";
 import { negotiate, UnsupportedBrokerError, type VersionRange, type Versions } from "./versions.ts";
 
 /** How long a closing connection may take to send what it has, in milliseconds: a hung broker takes nothing. */
@@ -51,6 +52,8 @@ export class BrokerConnection implements Producing {
   #opening: Promise<void> | undefined;
   readonly #use: IdleWatch;
   #retired = false;
+  /** What the library said beside the answers to requests: why TLS ended, for example. */
+  #complaint: Error | undefined;
 
   /** @param onIdle called when nothing was sent for so long that it should be closed */
   constructor(
@@ -65,7 +68,7 @@ export class BrokerConnection implements Producing {
     this.#use = new IdleWatch(clock, options.idleTimeoutMs, () => onIdle(this));
     this.#connection = new Connection(options.clientId, connectionOptions(options));
     // Whoever has a request on the connection is told by its callback; without a listener the event would be uncaught.
-    this.#connection.on("error", () => {});
+    this.#connection.on("error", (error) => this.#complaint ??= error);
     this.#connection.on("close", () => this.#use.stop());
   }
 
@@ -110,15 +113,25 @@ export class BrokerConnection implements Producing {
       if (this.ready) this.#use.start();
     } catch (error) {
       await this.close();
-      throw error;
+      throw this.#complaint === undefined ? error : new AggregateError([error, this.#complaint]);
     } finally {
       callOff();
     }
   }
 
   async #introduce(): Promise<Versions> {
-    await this.#connection.connect(this.address.host, this.address.port);
+    const connected = this.#connection.connect(this.address.host, this.address.port);
+    // The library notices this only when there is no SASL.
+    if (this.#options.tls === undefined) {
+      this.#connection.socket?.once("data", (bytes) => this.#inspect(bytes));
+    }
+    await connected;
     return negotiate(await this.#apiVersions());
+  }
+
+  /** An answer that is a record of TLS comes from a port that wants TLS. */
+  #inspect([type, major]: Uint8Array): void {
+    if (type! >= 0x14 && type! <= 0x17 && major === 3) this.#complaint ??= new Error("Broker requires TLS");
   }
 
   /** See {@link Producing.produce}. */
@@ -248,7 +261,7 @@ function connectionOptions(options: Options): ConnectionOptions {
     requestTimeout: options.requestTimeoutMs,
     maxInflights: REQUESTS_MAX,
     handleBackPressure: options.acks === 0,
-    ...(options.tls === undefined ? {} : { tls: { ...options.tls, minVersion: "TLSv1.2" } }),
+    ...(options.tls === undefined ? {} : { tls: tlsOptions(options.tls) }),
     ...(options.sasl !== undefined && "password" in options.sasl ? { sasl: { ...options.sasl } } : {}),
   };
 }

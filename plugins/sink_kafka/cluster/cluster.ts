@@ -11,7 +11,8 @@ import type { Clock } from "../clock.ts";
 import type { ClusterPort, Producer, Topic } from "./cluster_port.ts";
 import { type Address, formatAddress } from "../config/connection.ts";
 import type { Options } from "../config/options.ts";
-import { blockedFault, connectionFault, unansweredFault } from "../fault/faults.ts";
+import { connectionFault } from "../fault/connection_fault.ts";
+import { blockedFault, unansweredFault } from "../fault/faults.ts";
 import { learnTopic } from "./topic.ts";
 
 /** How long brokers are tried one after the other before the question is given up, in milliseconds. The kernel waits 120 s. */
@@ -202,7 +203,9 @@ export class Cluster implements ClusterPort {
   }
 
   #faultOf(error: unknown, address: Address): Fault {
-    const fault = connectionFault(error, address, this.#isAdvertised(address), this.#options);
+    const advertised = this.#isAdvertised(address);
+    const attempt = { address, advertised, options: this.#options, nowMs: this.#clock.wallMs() };
+    const fault = connectionFault(error, attempt);
     // All of them at once: each further grant costs a restart of the Worker.
     return fault.kind === "hosts" ? { kind: "hosts", hosts: this.hosts } : fault;
   }
@@ -230,7 +233,7 @@ function weight(fault: Fault): number {
 
 /** Trouble of a connection may be one broker's alone; a refused request would be refused by all. */
 function isConnectionTrouble(code: string): boolean {
-  return code.startsWith("TLS_") || code === "SASL_AUTHENTICATION_FAILED";
+  return /^TLS_|SASL/.test(code);
 }
 
 function gone(node: number): Fault {

@@ -13,23 +13,36 @@ export function authenticationFault(told: Told, where: string, sasl: Sasl | unde
   if (sasl === undefined) return undefined;
   const { mechanism } = sasl;
   if (told.codes.includes("UNSUPPORTED_SASL_MECHANISM")) {
-    const offered = mechanism === "AWS_MSK_IAM" ? "OAUTHBEARER, by which AWS_MSK_IAM is sent" : mechanism;
+    const wanted = mechanism === "AWS_MSK_IAM" ? "OAUTHBEARER, by which AWS_MSK_IAM is sent" : mechanism;
+    const offered = told.offered === undefined ? "" : `, but ${told.offered.join(", ") || "none"}`;
     return misconfigured(
       "UNSUPPORTED_SASL_MECHANISM",
-      `SASL authentication failed: broker ${where} does not offer ${offered}`,
+      `SASL authentication failed: broker ${where} does not offer ${wanted}${offered}`,
       "Verify that sasl_mechanism matches what the cluster expects, and that the port is the one of a listener that offers it",
     );
   }
-  const refused = told.codes.some((code) =>
-    code === "PLT_KFK_AUTHENTICATION" || code === "SASL_AUTHENTICATION_FAILED"
-  );
-  if (!refused) return undefined;
+  if (told.codes.includes("ILLEGAL_SASL_STATE")) {
+    return misconfigured(
+      "ILLEGAL_SASL_STATE",
+      `SASL authentication failed: the listener of broker ${where} wants no SASL`,
+      "Use the port of a listener with SASL (its security protocol is SASL_SSL or SASL_PLAINTEXT), or remove sasl_mechanism",
+    );
+  }
+  if (!isRefused(told)) return undefined;
   const { whom, advice } = refusalOf(sasl);
+  const said = told.said === undefined ? "" : `: ${told.said}`;
   return misconfigured(
     "SASL_AUTHENTICATION_FAILED",
-    `SASL authentication failed: broker ${where} refused ${whom} with sasl_mechanism "${mechanism}"`,
+    `SASL authentication failed: broker ${where} refused ${whom} with sasl_mechanism "${mechanism}"${said}`,
     advice,
   );
+}
+
+/** The library takes a connection that was lost in the middle of SASL for a refusal too. */
+function isRefused({ codes }: Told): boolean {
+  const refusal = codes.indexOf("PLT_KFK_AUTHENTICATION");
+  const isLost = codes.lastIndexOf("PLT_KFK_NETWORK") > refusal;
+  return codes.includes("SASL_AUTHENTICATION_FAILED") || (refusal >= 0 && !isLost);
 }
 
 /** Whom a broker has refused, and what to look at. */

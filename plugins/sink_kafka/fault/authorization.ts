@@ -47,7 +47,7 @@ function iamPolicy(resource: string): string {
 /** The principal as the broker's authorizer names it, as far as it is known here. */
 function principalOf({ sasl, tls }: Options): string {
   if (sasl === undefined) {
-    return tls?.cert === undefined ? "User:ANONYMOUS" : "User:<the client certificate's subject>";
+    return tls?.client === undefined ? "User:ANONYMOUS" : `User:${tls.client.subject}`;
   }
   switch (sasl.mechanism) {
     case "OAUTHBEARER":

@@ -86,6 +86,7 @@ Deno.test("the Kafka sink's manifest marks what is secret", () => {
     "sasl_aws_credentials_token",
     "sasl_aws_web_identity_token",
     "tls_client_key",
+    "tls_client_key_password",
   ]);
 });
 
@@ -104,6 +105,11 @@ Deno.test("the Kafka sink's rules say what contradicts what", () => {
     [{ sasl_mechanism: "PLAIN", sasl_username: "u" }, /sasl_mechanism is "PLAIN", which needs sasl_password/],
     [{ tls_enabled: true, tls_client_cert: "/c" }, /tls_client_cert is set without tls_client_key/],
     [{ tls_ca_cert: "/etc/certs/ca.pem" }, /tls_ca_cert is set but tls_enabled is false/],
+    [{ tls_insecure_skip_verify: true }, /tls_insecure_skip_verify is true but tls_enabled is false/],
+    [
+      { tls_enabled: true, tls_client_key_password: "p" },
+      /password is set without tls_client_key: set the key/,
+    ],
     [{ brokers: "localhost" }, /brokers.*comma-separated list of host:port/],
     [{ batch_size: 0 }, /batch_size/],
     [{ compression: "zst" }, /compression.*zstd/],

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { formatAddress, parseBrokers } from "../../../../plugins/sink_kafka/config/connection.ts";
 import { onlySecretsDiffer, parseOptions } from "../../../../plugins/sink_kafka/config/options.ts";
+import { makeAuthority } from "../../../support/certificate.ts";
 import { kafkaConfig } from "../../../support/kafka_sink.ts";
 
 const parse = (fields: Parameters<typeof kafkaConfig>[0]) =>
@@ -45,13 +46,12 @@ Deno.test("parseOptions() reads authentication and TLS", () => {
     sasl_username: "relay",
     sasl_password: "secret",
     tls_enabled: true,
-    tls_ca_cert: "CA",
     acks: "1",
   });
   assert.deepEqual(options.sasl, { mechanism: "SCRAM-SHA-512", username: "relay", password: "secret" });
-  assert.deepEqual(options.tls, { ca: "CA" });
+  assert.deepEqual(options.tls, { skipVerify: false });
   assert.equal(options.acks, 1);
-  assert.equal(parse({ tls_ca_cert: "CA" }).tls, undefined);
+  assert.equal(parse({}).tls, undefined);
   assert.equal(parse({ acks: "0" }).acks, 0);
 });
 
@@ -90,17 +90,19 @@ Deno.test("parseBrokers() names the entry that is no host:port", () => {
   }
 });
 
-Deno.test("onlySecretsDiffer() allows another password and other certificates, and nothing else", () => {
+Deno.test("onlySecretsDiffer() allows another password and other certificates, and nothing else", async () => {
   const sasl = {
     sasl_mechanism: "PLAIN",
     sasl_username: "u",
     sasl_password: "old",
     tls_enabled: true,
-    tls_ca_cert: "old",
+    tls_ca_cert: (await makeAuthority()).certificate,
   };
   const one = parse(sasl);
-  assert.ok(onlySecretsDiffer(one, parse({ ...sasl, sasl_password: "new", tls_ca_cert: "new" })));
+  const { certificate } = await makeAuthority();
+  assert.ok(onlySecretsDiffer(one, parse({ ...sasl, sasl_password: "new", tls_ca_cert: certificate })));
   assert.ok(!onlySecretsDiffer(one, parse({ ...sasl, sasl_username: "v" })));
   assert.ok(!onlySecretsDiffer(one, parse({ ...sasl, batch_size: 5 })));
   assert.ok(!onlySecretsDiffer(one, parse({ ...sasl, tls_enabled: false })));
+  assert.ok(!onlySecretsDiffer(one, parse({ ...sasl, tls_insecure_skip_verify: true })));
 });

@@ -1,18 +1,15 @@
 import { type Fault, FaultError, unavailable } from "@pg-tide/sdk";
 import assert from "node:assert/strict";
-import { UnsupportedBrokerError } from "../../../../plugins/sink_kafka/cluster/versions.ts";
 import { parseOptions } from "../../../../plugins/sink_kafka/config/options.ts";
 import {
   asFault,
   blockedFault,
-  connectionFault,
   leaderless,
   missingTopic,
   tooLarge,
 } from "../../../../plugins/sink_kafka/fault/faults.ts";
 import { kafkaConfig } from "../../../support/kafka_sink.ts";
 
-const ADDRESS = { host: "kafka", port: 9_092 };
 const PLAIN = parseOptions(kafkaConfig({ brokers: "kafka:9092" }).fields);
 const SASL = parseOptions(
   kafkaConfig({
@@ -23,111 +20,10 @@ const SASL = parseOptions(
   }).fields,
 );
 
-/** An error with a code, as Node and the library make them. */
-function coded(message: string, code: string, cause?: unknown): Error {
-  return Object.assign(new Error(message, { cause }), { code });
-}
-
 function reasonOf(fault: Fault): string {
   assert.ok(fault.kind !== "hosts");
   return fault.reason;
 }
-
-Deno.test("connectionFault() says what to check when a broker cannot be reached", () => {
-  const cause = coded("connect ECONNREFUSED 127.0.0.1:9092", "ECONNREFUSED");
-  const fault = connectionFault(
-    coded("Connection to kafka:9092 failed.", "PLT_KFK_NETWORK", cause),
-    ADDRESS,
-    false,
-    PLAIN,
-  );
-  assert.deepEqual(fault, {
-    kind: "unavailable",
-    code: "BROKER_UNREACHABLE",
-    reason:
-      "Cannot reach Kafka broker kafka:9092: Connection to kafka:9092 failed: connect ECONNREFUSED 127.0.0.1:9092. " +
-      "Check that broker addresses are correct and include ports, that the network lets the relay through (firewall rules, " +
-      "security groups, VPC peering), that DNS resolves the broker hostnames, and that tls_enabled is set if the cluster requires TLS",
-  });
-});
-
-Deno.test("connectionFault() tells an address that the cluster advertises from one that is configured", () => {
-  assert.match(
-    reasonOf(connectionFault(new Error("x"), ADDRESS, true, PLAIN)),
-    /kafka:9092 \(the address that the cluster advertises: .*advertised\.listeners\)/,
-  );
-});
-
-Deno.test("connectionFault() guesses why a broker hangs up without a word", () => {
-  const closed = new Error("Connection closed");
-  assert.match(
-    reasonOf(connectionFault(closed, ADDRESS, false, PLAIN)),
-    /it may want TLS \(tls_enabled\) or SASL \(sasl_mechanism\)/,
-  );
-  const tls = { ...SASL, tls: {} };
-  assert.match(
-    reasonOf(connectionFault(closed, ADDRESS, false, tls)),
-    /it may want a client certificate \(tls_client_cert\), or no TLS\./,
-  );
-});
-
-Deno.test("connectionFault() names the user when authentication fails, and never the password", () => {
-  const inner = coded("SASL authentication failed.", "PLT_KFK_AUTHENTICATION");
-  const fault = connectionFault(new Error("failed", { cause: inner }), ADDRESS, false, SASL);
-  assert.ok(fault.kind === "configuration");
-  assert.equal(fault.code, "SASL_AUTHENTICATION_FAILED");
-  assert.match(
-    fault.reason,
-    /^SASL authentication failed: broker kafka:9092 refused user "relay" with sasl_mechanism "PLAIN"$/,
-  );
-  assert.match(fault.advice, /Confluent Cloud use the API key \(not the cluster ID\)/);
-  assert.ok(!JSON.stringify(fault).includes("pa55"));
-});
-
-Deno.test("connectionFault() knows what TLS says", () => {
-  const kinds = [
-    [coded("self-signed certificate in certificate chain", "SELF_SIGNED_CERT_IN_CHAIN"), "TLS_CERTIFICATE"],
-    [new Error("invalid peer certificate: UnknownIssuer"), "TLS_CERTIFICATE"],
-    [new Error("Broker requires TLS."), "TLS_REQUIRED"],
-    [new Error("TLS handshake failed. Please verify the broker supports TLS."), "TLS_NOT_OFFERED"],
-  ] as const;
-  for (const [error, code] of kinds) {
-    const fault = connectionFault(new Error("outer", { cause: error }), ADDRESS, false, PLAIN);
-    assert.ok(fault.kind === "configuration");
-    assert.equal(fault.code, code);
-    assert.ok(fault.advice.length > 20);
-  }
-});
-
-Deno.test("connectionFault() asks for hosts that the Worker may not reach, by number or by name", () => {
-  const byNumber = new Deno.errors.NotCapable('Requires net access to "10.0.0.1:9092"');
-  const byName = coded("getaddrinfo EPERM kafka", "EPERM");
-  for (const error of [byNumber, byName]) {
-    const fault = connectionFault(new Error("failed", { cause: error }), ADDRESS, true, PLAIN);
-    assert.deepEqual(fault, { kind: "hosts", hosts: ["kafka:9092"] });
-  }
-});
-
-Deno.test("connectionFault() blocks on a broker that gives out no producer ids", () => {
-  const error = new UnsupportedBrokerError(
-    "Cannot get a producer id: the broker gives out none",
-    "IDEMPOTENCE_NOT_OFFERED",
-  );
-  const fault = connectionFault(error, ADDRESS, false, PLAIN);
-  assert.ok(fault.kind === "configuration");
-  assert.match(fault.advice, /^Set idempotent to false/);
-});
-
-Deno.test("connectionFault() blocks on a broker that is too old", () => {
-  const fault = connectionFault(
-    coded("it offers versions 0 to 3 of request 0", "UNSUPPORTED_VERSION"),
-    ADDRESS,
-    false,
-    PLAIN,
-  );
-  assert.ok(fault.kind === "configuration");
-  assert.match(fault.advice, /Apache Kafka 2\.8 or later/);
-});
 
 Deno.test("missingTopic() gives the command that creates it", () => {
   const fault = missingTopic("order-events", PLAIN);
