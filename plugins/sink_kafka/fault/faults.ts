@@ -7,90 +7,15 @@
  */
 
 import { type Fault, FaultError, misconfigured, unavailable } from "@pg-tide/sdk";
-import { authenticationFault } from "./authentication.ts";
 import { authorizationAdvice } from "./authorization.ts";
 import { classify } from "./classify.ts";
 import { type Address, formatAddress } from "../config/connection.ts";
 import type { Options } from "../config/options.ts";
-import { tell, type Told } from "./tell.ts";
-import { isUntrusted } from "./untrusted.ts";
-
-const CHECK_CONNECTION =
-  "Check that broker addresses are correct and include ports, that the network lets the relay " +
-  "through (firewall rules, security groups, VPC peering), that DNS resolves the broker hostnames, and that tls_enabled is " +
-  "set if the cluster requires TLS";
+import { tell } from "./tell.ts";
 
 /** The fault that a thrown value stands for. What nobody foresaw is an outage: it is tried again, and told in its own words. */
 export function asFault(error: unknown): Fault {
   return error instanceof FaultError ? error.fault : unavailable("KAFKA_SINK", tell(error).text);
-}
-
-/** The fault of a broker that could not be connected to. `advertised`: its address was named by the cluster. */
-export function connectionFault(
-  error: unknown,
-  address: Address,
-  advertised: boolean,
-  options: Options,
-): Fault {
-  const where = formatAddress(address);
-  const told = tell(error);
-  // A name that the Worker may not reach is not even looked up, and that fails in another way than an address.
-  const forbidden = told.codes.includes("NotCapable") || /getaddrinfo EPERM/.test(told.text);
-  if (forbidden) return { kind: "hosts", hosts: [where] };
-  return authenticationFault(told, where, options.sasl) ?? tlsFault(told, where) ??
-    versionFault(told, where) ??
-    unavailable("BROKER_UNREACHABLE", unreachable(where, advertised, told, options));
-}
-
-function unreachable(where: string, advertised: boolean, told: Told, options: Options): string {
-  const origin = advertised
-    ? " (the address that the cluster advertises: the relay must be able to reach it, see advertised.listeners)"
-    : "";
-  // A broker that wants TLS, a client certificate or SASL and does not get it closes the connection without a word.
-  const closed = /closed|reset/i.test(told.text)
-    ? `. The broker closed the connection: ${
-      options.tls === undefined
-        ? "it may want TLS (tls_enabled)"
-        : "it may want a client certificate (tls_client_cert), or no TLS"
-    }${options.sasl === undefined ? " or SASL (sasl_mechanism)" : ""}`
-    : "";
-  return `Cannot reach Kafka broker ${where}${origin}: ${told.text}${closed}. ${CHECK_CONNECTION}`;
-}
-
-function tlsFault(told: Told, where: string): Fault | undefined {
-  if (isUntrusted(told)) {
-    return misconfigured(
-      "TLS_CERTIFICATE",
-      `Cannot trust Kafka broker ${where}: ${told.text}`,
-      "Set tls_ca_cert to the authority that signed the broker's certificate, and use the name in brokers that the certificate is made for",
-    );
-  }
-  if (/requires TLS/i.test(told.text)) {
-    return misconfigured(
-      "TLS_REQUIRED",
-      `Cannot talk to Kafka broker ${where}: it answers with TLS`,
-      "Set tls_enabled to true",
-    );
-  }
-  if (/TLS handshake failed|received corrupt message/i.test(told.text)) {
-    return misconfigured(
-      "TLS_NOT_OFFERED",
-      `Cannot talk TLS to Kafka broker ${where}: ${told.text}`,
-      "Use the port of the broker's TLS listener, or set tls_enabled to false",
-    );
-  }
-  return undefined;
-}
-
-function versionFault(told: Told, where: string): Fault | undefined {
-  const advice: Readonly<Record<string, string>> = {
-    UNSUPPORTED_VERSION: "Use Apache Kafka 2.8 or later, or a compatible service",
-    IDEMPOTENCE_NOT_OFFERED: "Set idempotent to false, or use a cluster that supports idempotent producers",
-  };
-  const code = told.codes.find((one) => Object.hasOwn(advice, one));
-  return code === undefined
-    ? undefined
-    : misconfigured(code, `Cannot use Kafka broker ${where}: ${told.text}`, advice[code]!);
 }
 
 /** The fault of a topic that does not exist. */
