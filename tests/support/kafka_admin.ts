@@ -58,6 +58,15 @@ async function unless<Answer>(
   }
 }
 
+/** Add partitions to a topic, so that it has `count`, and wait until they have leaders. */
+export async function addPartitions(brokers: string, topic: string, count: number): Promise<void> {
+  await administer(brokers, async (admin) => {
+    await admin.createPartitions({ topicPartitions: [{ topic, count }] });
+    const served = async () => (await unless(admin.fetchTopicOffsets(topic), ELECTION))?.length === count;
+    await waitUntil(served, { what: `the leaders of ${count} partitions of topic ${topic}` });
+  });
+}
+
 /** Delete a topic; the broker forgets it a moment later. */
 export async function deleteTopic(brokers: string, topic: string): Promise<void> {
   await administer(brokers, (admin) => admin.deleteTopics({ topics: [topic] }));
