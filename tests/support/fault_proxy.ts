@@ -1,0 +1,169 @@
+/**
+ * A proxy between a client and a real broker of Kafka that understands what passes, and does harm by a schedule.
+ *
+ * To its clients it is a cluster of several brokers (*nodes*), each at a port of its own; behind all of them stands the one real
+ * broker, which checks what clients promise: numbers, leaders' order, records. Who leads a partition is the proxy's to say, and a node that
+ * does not lead one answers as brokers do. Time goes on as it does; what happens is decided by the seed (see `fault_schedule.ts`).
+ *
+ * @module
+ */
+
+import type { Buffer } from "node:buffer";
+import { once } from "node:events";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { chanceOf } from "./chance.ts";
+import { FaultLedger } from "./fault_ledger.ts";
+import { FaultLink, type LinkPorts } from "./fault_link.ts";
+import { decide, decideConnection, type Decision, type FaultMix, mixOf } from "./fault_schedule.ts";
+import { FaultTrace } from "./fault_trace.ts";
+import type { RequestHead } from "./kafka_wire.ts";
+import {
+  type AdvertisedNode,
+  API_VERSIONS_KEY,
+  capVersions,
+  METADATA_KEY,
+  rewriteMetadata,
+} from "./metadata_wire.ts";
+import { freePort } from "./port.ts";
+
+/** How a {@link FaultProxy} is made. */
+export interface FaultProxyOptions {
+  /** `host:port` of the real broker. */
+  readonly brokers: string;
+  readonly seed: number;
+  /** @default what the seed says */
+  readonly mix?: FaultMix;
+  /** How many brokers it pretends to be. @default 3 */
+  readonly nodes?: number;
+  /** The highest version of some requests, by their numbers, that is offered. */
+  readonly versions?: ReadonlyMap<number, number>;
+}
+
+/** A proxy that pretends to be a cluster. */
+export class FaultProxy implements AsyncDisposable {
+  readonly trace = new FaultTrace();
+  /** What happens from now on; may be changed while it runs. */
+  mix: FaultMix;
+  /** What clients are told about the nodes; may be changed while it runs. */
+  advertised: readonly AdvertisedNode[];
+  /** What the proxy itself stumbled over: a test must find none. */
+  readonly errors: unknown[] = [];
+  readonly #options: FaultProxyOptions;
+  readonly #servers: readonly Server[];
+  readonly #links = new Set<FaultLink>();
+  readonly #muted = new Set<Socket>();
+  readonly #ledger = new FaultLedger();
+  readonly #leaders = new Map<string, number>();
+  readonly #connections = new Map<number, number>();
+
+  private constructor(options: FaultProxyOptions) {
+    const { nodes = 3, seed } = options;
+    this.#options = options;
+    this.mix = options.mix ?? mixOf(seed);
+    this.advertised = Array.from({ length: nodes }, (_, i) => ({
+      nodeId: 1 + i,
+      host: "127.0.0.1",
+      port: freePort(),
+    }));
+    this.#servers = this.advertised.map(({ nodeId }) =>
+      createServer((client) => this.#accept(client, nodeId))
+    );
+  }
+
+  /** Open it. */
+  static async start(options: FaultProxyOptions): Promise<FaultProxy> {
+    const proxy = new FaultProxy(options);
+    await Promise.all(proxy.#servers.map((server, i) => {
+      server.listen(proxy.advertised[i]!.port, "127.0.0.1");
+      return once(server, "listening");
+    }));
+    return proxy;
+  }
+
+  /** The addresses of its nodes, as clients take them. */
+  get brokers(): string {
+    return this.#servers.map((server) => `127.0.0.1:${(server.address() as { port: number }).port}`).join(
+      ",",
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = this.#servers.map((server) => once(server, "close"));
+    for (const server of this.#servers) server.close();
+    for (const socket of this.#muted) socket.resetAndDestroy();
+    const links = [...this.#links];
+    for (const link of links) link.destroy();
+    await Promise.all([...closed, ...links.map((link) => link.settled())]);
+  }
+
+  #accept(client: Socket, nodeId: number): void {
+    const connection = (this.#connections.get(nodeId) ?? 0) + 1;
+    this.#connections.set(nodeId, connection);
+    const occasion = { node: nodeId, connection, request: 0 };
+    const name = `node ${nodeId}, connection ${connection}`;
+    const kind = decideConnection(this.#options.seed, this.mix, occasion);
+    if (kind !== null) this.trace.note(kind, name);
+    client.on("error", () => {});
+    if (kind === "reset") return void client.resetAndDestroy();
+    if (kind === "mute") {
+      this.#muted.add(client);
+      client.on("close", () => this.#muted.delete(client));
+      return;
+    }
+    let request = 0;
+    this.#join(client, {
+      ledger: this.#ledger,
+      decide: ({ apiKey }) =>
+        decide(this.#options.seed, this.mix, { ...occasion, request: ++request }, apiKey),
+      leads: (topic, partition) => this.#leaderOf(topic, partition) === nodeId,
+      move: (topic, partition) => this.#move(topic, partition),
+      rewrite: (answer, head, decision) => this.#rewrite(answer, head, decision),
+      note: (kind, { apiKey, correlationId }, what) =>
+        this.trace.note(kind, `${name}, request ${correlationId} of ${apiKey}: ${what}`),
+      onError: (error) => this.errors.push(error),
+    });
+  }
+
+  #join(client: Socket, ports: LinkPorts): void {
+    const [host, port] = this.#options.brokers.split(":");
+    const server = connect({ host: host!, port: Number(port) });
+    const link = new FaultLink(client, server, ports);
+    this.#links.add(link);
+    server.on("close", () => link.settled().then(() => this.#links.delete(link)));
+  }
+
+  #rewrite(answer: Buffer, head: RequestHead, decision: Decision): Buffer {
+    const { versions } = this.#options;
+    if (head.apiKey === API_VERSIONS_KEY && versions !== undefined) return capVersions(answer, versions);
+    if (head.apiKey !== METADATA_KEY) return answer;
+    const leaderOf = (topic: string, partition: number) => {
+      if (decision.kind !== "leaderless" || decision.chance() < 0.6) return this.#leaderOf(topic, partition);
+      this.trace.note("leaderless", `${topic}/${partition}`);
+      return -1;
+    };
+    return rewriteMetadata(answer, head.version, { nodes: this.advertised, leaderOf });
+  }
+
+  #leaderOf(topic: string, partition: number): number {
+    const key = `${topic}/${partition}`;
+    let leader = this.#leaders.get(key);
+    if (leader === undefined) {
+      leader = this.#drawLeader(this.advertised.map(({ nodeId }) => nodeId));
+      this.#leaders.set(key, leader);
+    }
+    return leader;
+  }
+
+  #move(topic: string, partition: number): void {
+    const before = this.#leaderOf(topic, partition);
+    const others = this.advertised.map(({ nodeId }) => nodeId).filter((nodeId) => nodeId !== before);
+    if (others.length > 0) this.#leaders.set(`${topic}/${partition}`, this.#drawLeader(others));
+  }
+
+  /** By how many there have been: topics have other names in each run. */
+  #drawLeader(nodes: readonly number[]): number {
+    const chance = chanceOf(this.#options.seed, this.#elections++);
+    return nodes[Math.floor(chance() * nodes.length)]!;
+  }
+  #elections = 0;
+}
