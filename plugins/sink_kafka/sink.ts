@@ -27,6 +27,7 @@ import { onlySecretsDiffer, type Options, parseOptions } from "./config/options.
 import { Entrance } from "./produce/entrance.ts";
 import { overdue } from "./fault/faults.ts";
 import { LeaderSearch, type Stalled } from "./cluster/leader_search.ts";
+import { noticeOf } from "./notice.ts";
 import { PageDelivery } from "./produce/page_delivery.ts";
 import { newProducer } from "./produce/producer_ids.ts";
 import { PARTITIONERS } from "./record/partitioner.ts";
@@ -248,28 +249,4 @@ function openedWith(options: Options, racks: ReadonlySet<string>): Opened {
     answerWithinMs: options.deliveryTimeoutMs + options.requestTimeoutMs + ANSWER_SLACK_MS,
     ...(notice === undefined ? {} : { notice }),
   };
-}
-
-/** What the operator should know about these options. */
-function noticeOf(
-  { acks, clientRack, partitioner, sasl, tls }: Options,
-  racks: ReadonlySet<string>,
-): string | undefined {
-  const notices: string[] = [];
-  if (acks === 0) {
-    notices.push(
-      'acks is "0": a record counts as delivered once it is sent, and is lost when the broker fails',
-    );
-  }
-  if (sasl?.mechanism === "PLAIN" && tls === undefined) {
-    notices.push("sasl_password is sent unencrypted, because tls_enabled is false");
-  }
-  if (partitioner === "random") {
-    notices.push('partitioner is "random": messages of one key may arrive in another order');
-  }
-  if (clientRack !== undefined && !racks.has(clientRack)) {
-    const known = [...racks].toSorted().map((rack) => `"${rack}"`).join(", ") || "none";
-    notices.push(`client_rack is "${clientRack}", where no broker is (broker.rack: ${known})`);
-  }
-  return notices.length === 0 ? undefined : notices.join("; ");
 }

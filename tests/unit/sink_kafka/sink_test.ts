@@ -89,6 +89,10 @@ Deno.test("KafkaSink tells the kernel how long it may take, and what an operator
   assert.match(setup(password).sink.opened.notice!, /^sasl_password is sent unencrypted/);
   assert.equal(setup({ ...password, tls_enabled: true }).sink.opened.notice, undefined);
   assert.match(
+    setup({ ...password, tls_enabled: true, tls_insecure_skip_verify: true }).sink.opened.notice!,
+    /^tls_insecure_skip_verify is true: no broker's certificate is verified/,
+  );
+  assert.match(
     setup({ acks: "0", partitioner: "random" }).sink.opened.notice!,
     /^acks is "0".*; partitioner is "random": messages of one key may arrive in another order$/,
   );
