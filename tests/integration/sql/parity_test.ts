@@ -135,6 +135,15 @@ const CONFIGURATIONS: readonly Json[] = [
   { ...KAFKA, idempotent: true },
   { ...KAFKA, idempotent: true, acks: "1" },
   { ...KAFKA, idempotent: "yes", acks: "1" },
+  { ...KAFKA, compression_level: 3 },
+  { ...KAFKA, compression: "lz4", compression_level: 3 },
+  { ...KAFKA, compression: "gzip" },
+  { ...KAFKA, compression: "gzip", compression_level: null },
+  ...[0, 1, 9, 10, 22, 23, 1.5, "3"].flatMap((compression_level) =>
+    ["gzip", "zstd"].map((compression) => ({ ...KAFKA, compression, compression_level }))
+  ),
+  { ...KAFKA, client_rack: "", max_in_flight: 51, partitioner: "crc32" },
+  { ...KAFKA, client_rack: "${env:KAFKA_CLIENT_RACK}", client_id: "${env:KAFKA_CLIENT_ID}" },
   { ...KAFKA, ...SASL },
   { ...KAFKA, ...SASL, sasl_mechanism: null },
   { ...KAFKA, ...SASL, sasl_password: null },
