@@ -11,6 +11,8 @@ export interface KafkaListener {
   readonly protocol: "PLAINTEXT" | "SSL" | "SASL_PLAINTEXT" | "SASL_SSL";
   /** The host that clients are told. @default 127.0.0.1 */
   readonly host?: string;
+  /** The port that clients are told, where something stands in front of it. @default port */
+  readonly advertisedPort?: number;
 }
 
 /** What any broker for tests has. */
@@ -98,6 +100,6 @@ function brokerProperties(
   };
 }
 
-function advertised({ name, host = "127.0.0.1", port }: KafkaListener): string {
-  return `${name}://${host}:${port}`;
+function advertised({ name, host = "127.0.0.1", port, advertisedPort = port }: KafkaListener): string {
+  return `${name}://${host}:${advertisedPort}`;
 }

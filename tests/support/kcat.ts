@@ -1,5 +1,5 @@
 /**
- * Reads a topic with `kcat`, which is librdkafka: the client of every language that is neither Java nor JavaScript.
+ * Reads and writes a topic with `kcat`, which is librdkafka: the client of every language that is neither Java nor JavaScript.
  *
  * @module
  */
@@ -24,7 +24,7 @@ export interface KcatRecord {
 const FORMAT = "%p %o %T %K %S|%k%s|%h\\n";
 const HEAD_REGEXP = /^(\d+) (\d+) (-?\d+) (-?\d+) (-?\d+)$/;
 
-const READ_WITHIN_MS = 60_000;
+const WITHIN_MS = 60_000;
 
 /**
  * Every record that a topic holds, by partition and offset.
@@ -35,7 +35,7 @@ export async function readTopicByKcat(brokers: string, topic: string): Promise<r
   await requireTool("kcat");
   const args = ["-C", "-b", brokers, "-t", topic, "-o", "beginning", "-e", "-q", "-f", FORMAT];
   const { code, signal, stderr, stdout } = await runCommand("kcat", args, {
-    signal: AbortSignal.timeout(READ_WITHIN_MS),
+    signal: AbortSignal.timeout(WITHIN_MS),
   });
   if (code !== 0 || stderr !== "") {
     throw new Error(`kcat cannot read the topic: ${signal ?? `exit code ${code}`}\n${stderr}`);
@@ -43,6 +43,30 @@ export async function readTopicByKcat(brokers: string, topic: string): Promise<r
   return parsePrinted(Buffer.from(stdout)).toSorted((one, other) =>
     one.partition - other.partition || Number(one.offset - other.offset)
   );
+}
+
+/**
+ * Write records with librdkafka's producer.
+ *
+ * @param lines a key, a tab, a value and a newline for each
+ * @param properties of librdkafka, such as `{ "partitioner": "consistent_random" }`
+ */
+export async function produceByKcat(
+  brokers: string,
+  topic: string,
+  lines: string,
+  properties: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  await requireTool("kcat");
+  const settings = Object.entries(properties).flatMap(([name, value]) => ["-X", `${name}=${value}`]);
+  const args = ["-P", "-b", brokers, "-t", topic, "-K", "\t", ...settings];
+  const { code, signal, stderr } = await runCommand("kcat", args, {
+    input: lines,
+    signal: AbortSignal.timeout(WITHIN_MS),
+  });
+  if (code !== 0) {
+    throw new Error(`kcat cannot write to the topic: ${signal ?? `exit code ${code}`}\n${stderr}`);
+  }
 }
 
 function parsePrinted(printed: Buffer): KcatRecord[] {
