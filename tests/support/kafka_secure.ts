@@ -61,6 +61,9 @@ interface SecureListener extends Pick<KafkaListener, "protocol" | "host"> {
 
 const ALL_MECHANISMS = Object.keys(MECHANISMS) as Mechanism[];
 
+/** For how long the listener REAUTH believes a connection, in milliseconds. */
+export const REAUTH_MS = 3_000;
+
 /** The listeners beside PLAINTEXT, where everybody is anonymous. */
 const LISTENERS = {
   SASL_PLAINTEXT: { protocol: "SASL_PLAINTEXT", mechanisms: ALL_MECHANISMS },
@@ -72,6 +75,12 @@ const LISTENERS = {
   TLS: { protocol: "SSL" },
   /** Knows one mechanism only. */
   SCRAM: { protocol: "SASL_PLAINTEXT", mechanisms: ["SCRAM-SHA-256"] },
+  /** Wants to be shown again who one is, within {@link REAUTH_MS}. */
+  REAUTH: {
+    protocol: "SASL_PLAINTEXT",
+    mechanisms: ALL_MECHANISMS,
+    settings: { "connections.max.reauth.ms": String(REAUTH_MS) },
+  },
 } as const satisfies Readonly<Record<string, SecureListener>>;
 
 /** The listeners of a {@link SecureKafka} that authenticate, each in its own way. */

@@ -42,8 +42,13 @@ const KAFKA_ROOMS: readonly Room[] = [
   },
   { place: `${KAFKA}fault/`, may: [`${KAFKA}config/`, SDK] },
   {
-    place: `${KAFKA}cluster/`,
+    place: `${KAFKA}authentication/`,
     may: [KAFKA_CLOCK, `${KAFKA}config/`, `${KAFKA}fault/`, SDK],
+    node: ["crypto", "dns", "http", "https"],
+  },
+  {
+    place: `${KAFKA}cluster/`,
+    may: [KAFKA_CLOCK, `${KAFKA}config/`, `${KAFKA}fault/`, `${KAFKA}authentication/`, SDK],
     packages: ["@platformatic/kafka"],
     node: ["buffer"],
   },

@@ -5,10 +5,12 @@
  */
 
 import { apiVersionsV0, apiVersionsV3, Connection, type ConnectionOptions } from "@platformatic/kafka";
+import type { Credentials } from "../authentication/credentials.ts";
 import type { Clock } from "../clock.ts";
-import type { Address } from "../config/connection.ts";
+import { type Address, formatAddress } from "../config/connection.ts";
 import type { Options } from "../config/options.ts";
 import type { Producer } from "./cluster_port.ts";
+import { Identity } from "./identity.ts";
 import { IdleWatch } from "./idle_watch.ts";
 import type { ProduceAnswer, ProduceApi, Producing, TopicBatches } from "./produce_api.ts";
 import { tlsOptions } from "./tls_options.ts";
@@ -42,12 +44,24 @@ export interface TopicMetadata {
   }[];
 }
 
+/** What a connection is made of. */
+export interface BrokerConnectionParts {
+  readonly address: Address;
+  readonly options: Options;
+  readonly clock: Clock;
+  /** Needed with SASL. */
+  readonly credentials: Credentials | undefined;
+  /** It should be closed: nothing was sent for long, or the broker will soon believe it no more. */
+  readonly onSpent: (connection: BrokerConnection) => void;
+}
+
 /** A connection to one broker, made when it is first needed. */
 export class BrokerConnection implements Producing {
   readonly address: Address;
   readonly #options: Options;
   readonly #clock: Clock;
   readonly #connection: Connection;
+  readonly #identity: Identity | undefined;
   #versions: Versions | undefined;
   #opening: Promise<void> | undefined;
   readonly #use: IdleWatch;
@@ -55,21 +69,23 @@ export class BrokerConnection implements Producing {
   /** What the library said beside the answers to requests: why TLS ended, for example. */
   #complaint: Error | undefined;
 
-  /** @param onIdle called when nothing was sent for so long that it should be closed */
-  constructor(
-    address: Address,
-    options: Options,
-    clock: Clock,
-    onIdle: (connection: BrokerConnection) => void,
-  ) {
+  constructor({ address, options, clock, credentials, onSpent }: BrokerConnectionParts) {
     this.address = address;
     this.#options = options;
     this.#clock = clock;
-    this.#use = new IdleWatch(clock, options.idleTimeoutMs, () => onIdle(this));
-    this.#connection = new Connection(options.clientId, connectionOptions(options));
+    this.#use = new IdleWatch(clock, options.idleTimeoutMs, () => onSpent(this));
+    this.#identity = options.sasl && credentials && new Identity({
+      sasl: options.sasl,
+      credentials,
+      clock,
+      isOpen: () => this.ready,
+      reauthenticate: () => this.#connection.reauthenticate(),
+      onEnd: () => onSpent(this),
+    });
+    this.#connection = new Connection(options.clientId, connectionOptions(options, this.#identity));
     // Whoever has a request on the connection is told by its callback; without a listener the event would be uncaught.
     this.#connection.on("error", (error) => this.#complaint ??= error);
-    this.#connection.on("close", () => this.#use.stop());
+    this.#connection.on("close", () => this.#rest());
   }
 
   /** Whether requests can be sent. */
@@ -100,12 +116,13 @@ export class BrokerConnection implements Producing {
   }
 
   async #open(): Promise<void> {
+    await this.#identity?.prepare();
     const { connectTimeoutMs } = this.#options;
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const callOff = this.#clock.after(
-      connectTimeoutMs,
-      () => reject(new Error(`No connection within ${connectTimeoutMs} ms (connect_timeout_ms)`)),
-    );
+    const callOff = this.#clock.after(connectTimeoutMs, () => {
+      const missing = this.#connection.isConnected() ? "answer" : "connection";
+      reject(new Error(`No ${missing} within ${connectTimeoutMs} ms (connect_timeout_ms)`));
+    });
     const introduced = this.#introduce();
     introduced.catch(() => {});
     try {
@@ -145,7 +162,11 @@ export class BrokerConnection implements Producing {
     this.#use.begin();
     const finish = (error: Error | null, answer?: ProduceAnswer) => {
       this.#ended();
-      done(error, answer);
+      done(
+        error &&
+          new Error(`Request to Kafka broker ${formatAddress(this.address)} failed`, { cause: error }),
+        answer,
+      );
     };
     if (acks === 0) return this.#write(produce, timeoutMs, topics, finish);
     produce(this.#connection, acks, timeoutMs, topics, (error, answer) => {
@@ -239,6 +260,12 @@ export class BrokerConnection implements Producing {
     if (this.#retired && !this.#use.busy) this.close();
   }
 
+  /** Nothing is to be done for it any more. */
+  #rest(): void {
+    this.#use.stop();
+    this.#identity?.stop();
+  }
+
   #negotiated(): Versions {
     if (this.#versions === undefined) {
       throw new UnsupportedBrokerError("Cannot send: the connection is not open");
@@ -247,14 +274,16 @@ export class BrokerConnection implements Producing {
   }
 
   async #apiVersions(): Promise<ReadonlyMap<number, VersionRange>> {
-    const { apiKeys } = await apiVersionsV3.api.async(this.#connection, "pg-tide", "1").catch(() =>
-      apiVersionsV0.api.async(this.#connection, "pg-tide", "1")
-    );
+    const { apiKeys } = await apiVersionsV3.api.async(this.#connection, "pg-tide", "1").catch((error) => {
+      // A broker that does not know version 3 answers all the same; who does not answer would not answer to version 0 either.
+      if (!this.#connection.isConnected()) throw error;
+      return apiVersionsV0.api.async(this.#connection, "pg-tide", "1");
+    });
     return new Map(apiKeys.map(({ apiKey, minVersion, maxVersion }) => [apiKey, [minVersion, maxVersion]]));
   }
 }
 
-function connectionOptions(options: Options): ConnectionOptions {
+function connectionOptions(options: Options, identity: Identity | undefined): ConnectionOptions {
   return {
     // `#open` limits it; the library's own limit knows nothing of what comes after SASL.
     connectTimeout: 2 * options.connectTimeoutMs,
@@ -262,7 +291,7 @@ function connectionOptions(options: Options): ConnectionOptions {
     maxInflights: REQUESTS_MAX,
     handleBackPressure: options.acks === 0,
     ...(options.tls === undefined ? {} : { tls: tlsOptions(options.tls) }),
-    ...(options.sasl !== undefined && "password" in options.sasl ? { sasl: { ...options.sasl } } : {}),
+    ...(identity === undefined ? {} : { sasl: identity.options }),
   };
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { type Fault, FaultError, unavailable } from "@pg-tide/sdk";
+import { type Credentials, credentialsOf } from "../authentication/credentials.ts";
 import { BrokerConnection, type Metadata } from "./broker_connection.ts";
 import { classify } from "../fault/classify.ts";
 import type { Clock } from "../clock.ts";
@@ -22,6 +23,8 @@ const SEARCH_MS = 60_000;
 export class Cluster implements ClusterPort {
   #options: Options;
   readonly #clock: Clock;
+  /** What every broker is shown. */
+  #credentials: Credentials | undefined;
   readonly #nodes = new Map<number, Address>();
   /** Where its brokers stand, as they say themselves. */
   #racks: ReadonlySet<string> = new Set();
@@ -40,6 +43,7 @@ export class Cluster implements ClusterPort {
   constructor(options: Options, clock: Clock) {
     this.#options = options;
     this.#clock = clock;
+    this.#credentials = options.sasl && credentialsOf(options.sasl, clock);
   }
 
   /** Every broker that the cluster has named, and the configured ones. */
@@ -72,6 +76,7 @@ export class Cluster implements ClusterPort {
   /** See {@link ClusterPort.reconfigure}. */
   reconfigure(options: Options): void {
     this.#options = options;
+    this.#credentials = options.sasl && credentialsOf(options.sasl, this.#clock);
     for (const connection of this.#connections.values()) this.#retire(connection);
   }
 
@@ -181,8 +186,13 @@ export class Cluster implements ClusterPort {
     const key = formatAddress(address);
     let connection = this.#connections.get(key);
     if (connection === undefined || connection.lost) {
-      const onIdle = (idle: BrokerConnection) => this.#retire(idle);
-      connection = new BrokerConnection(address, this.#options, this.#clock, onIdle);
+      connection = new BrokerConnection({
+        address,
+        options: this.#options,
+        clock: this.#clock,
+        credentials: this.#credentials,
+        onSpent: (spent) => this.#retire(spent),
+      });
       this.#connections.set(key, connection);
     }
     try {
@@ -203,6 +213,7 @@ export class Cluster implements ClusterPort {
   }
 
   #faultOf(error: unknown, address: Address): Fault {
+    if (error instanceof FaultError) return error.fault;
     const advertised = this.#isAdvertised(address);
     const attempt = { address, advertised, options: this.#options, nowMs: this.#clock.wallMs() };
     const fault = connectionFault(error, attempt);

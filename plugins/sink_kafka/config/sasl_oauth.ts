@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { FieldRule, FieldSpec, PluginConfig } from "@pg-tide/sdk";
+import { FaultError, type FieldRule, type FieldSpec, misconfigured, type PluginConfig } from "@pg-tide/sdk";
+import { readAuthorities } from "./certificate.ts";
 import { belong, type Choice, need } from "./sasl_rules.ts";
 import { optionalTextOf, textMapOf, textOf } from "./value.ts";
 
@@ -97,13 +98,32 @@ export const OAUTH_RULES: readonly FieldRule[] = [
 export function parseOAuth(fields: PluginConfig["fields"]): OAuthSasl {
   const scope = optionalTextOf(fields, "sasl_oauth_scope");
   const ca = optionalTextOf(fields, "sasl_oauth_ca_cert");
+  const extensions = textMapOf(fields, "sasl_oauth_extensions");
+  checkExtensions(extensions);
   return {
     mechanism: "OAUTHBEARER",
     tokenUrl: textOf(fields, "sasl_oauth_token_url"),
     clientId: textOf(fields, "sasl_oauth_client_id"),
     clientSecret: textOf(fields, "sasl_oauth_client_secret"),
-    extensions: textMapOf(fields, "sasl_oauth_extensions"),
+    extensions,
     ...(scope === undefined ? {} : { scope }),
-    ...(ca === undefined ? {} : { ca }),
+    ...(ca === undefined ? {} : { ca: readAuthorities("sasl_oauth_ca_cert", ca) }),
   };
+}
+
+/** A broker takes letters only for a name, and `auth` for the token's; a value is not shown, as it may come out of a reference. */
+function checkExtensions(extensions: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(extensions)) {
+    const problem = !/^[A-Za-z]+$/.test(name) || name.toLowerCase() === "auth"
+      ? `the name "${name}", expected letters, and not "auth"`
+      : /^[\x21-\x7e \t\r\n]+$/.test(value)
+      ? undefined
+      : `the value of "${name}", expected a text of ASCII characters`;
+    if (problem === undefined) continue;
+    throw new FaultError(misconfigured(
+      "SASL_CONFIGURATION",
+      `Cannot use sasl_oauth_extensions: ${problem}`,
+      "Correct sasl_oauth_extensions; for Confluent Cloud they are logicalCluster and identityPoolId",
+    ));
+  }
 }

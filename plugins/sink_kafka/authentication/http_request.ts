@@ -1,0 +1,110 @@
+/**
+ * One HTTP request for credentials: bounded in time and size, never redirected, over no proxy, and never to a metadata service
+ * that hides behind a name.
+ *
+ * @module
+ */
+
+import { lookup, type LookupAddress } from "node:dns";
+import {
+  type ClientRequest,
+  type IncomingMessage,
+  request as requestHttp,
+  type RequestOptions,
+} from "node:http";
+import { request as requestHttps } from "node:https";
+import { isMetadataHost } from "@pg-tide/sdk";
+import type { Clock } from "../clock.ts";
+
+/** How long a request may take, in milliseconds, with looking up the name, TLS and the whole answer. */
+const ANSWER_WITHIN_MS = 10_000;
+
+/** Characters of an answer. Tokens with many groups in them have tens of thousands. */
+const ANSWER_LENGTH_MAX = 1024 * 1024;
+
+/** A request. */
+export interface HttpRequest {
+  readonly url: URL;
+  readonly method: "GET" | "POST" | "PUT";
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A form. */
+  readonly body?: string;
+  /** The authorities to trust, as PEM. Absent: those that the relay trusts. */
+  readonly ca?: string | undefined;
+  /** Whether a metadata service is meant, which the operator has allowed. */
+  readonly metadata?: boolean | undefined;
+}
+
+/** An answer, whatever its status. */
+export interface HttpAnswer {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: IncomingMessage["headers"];
+  readonly text: string;
+}
+
+/** Thrown for a name that stands for a metadata service. */
+export class MetadataHostError extends Error {
+  override readonly name = "MetadataHostError";
+}
+
+/** Send a request. Rejects with what the system says when there is no whole answer in time. */
+export function sendHttp(request: HttpRequest, clock: Clock): Promise<HttpAnswer> {
+  const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
+  const sent = start(request);
+  const callOff = clock.after(
+    ANSWER_WITHIN_MS,
+    () => sent.destroy(new Error(`No answer within ${ANSWER_WITHIN_MS / 1_000} seconds`)),
+  );
+  sent.on("error", reject);
+  sent.on("response", (response) => readAnswer(response).then(resolve, reject));
+  sent.end(request.body);
+  return promise.finally(() => {
+    callOff();
+    sent.destroy();
+  });
+}
+
+function start({ url, method, headers, body, ca, metadata }: HttpRequest): ClientRequest {
+  const form = body === undefined
+    ? {}
+    : { "content-type": "application/x-www-form-urlencoded", "content-length": String(byteLength(body)) };
+  const options: RequestOptions = {
+    method,
+    headers: { accept: "application/json", "user-agent": "pg-tide", ...form, ...headers },
+    // A connection of its own, which ends with the answer: the next request comes minutes later.
+    agent: false,
+    ...(metadata === true ? {} : { lookup: lookupOthers }),
+  };
+  return url.protocol === "https:"
+    ? requestHttps(url, { ...options, minVersion: "TLSv1.2", ...(ca === undefined ? {} : { ca }) })
+    : requestHttp(url, options);
+}
+
+function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
+
+/** Look a name up as the system does, and find nothing where it leads to a metadata service. */
+const lookupOthers: NonNullable<RequestOptions["lookup"]> = (hostname, options, done) => {
+  lookup(hostname, options, (error, address: string | LookupAddress[], family) => {
+    const addresses = Array.isArray(address) ? address.map((one) => one.address) : [address];
+    const guarded = error === null ? addresses.find(isMetadataHost) : undefined;
+    const refusal = guarded === undefined ? error : new MetadataHostError(
+      `${hostname} leads to ${guarded}, which hands out the identity of the relay's machine`,
+    );
+    done(refusal, address, family);
+  });
+};
+
+async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
+  let text = "";
+  response.setEncoding("utf8");
+  for await (const chunk of response) {
+    text += chunk;
+    if (text.length > ANSWER_LENGTH_MAX) {
+      throw new Error(`The answer has more than ${ANSWER_LENGTH_MAX} characters`);
+    }
+  }
+  return { status: response.statusCode ?? 0, headers: response.headers, text };
+}

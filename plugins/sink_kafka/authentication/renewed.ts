@@ -1,0 +1,99 @@
+/**
+ * Something that expires and is renewed in good time, for as many as want it at once.
+ *
+ * It is renewed when somebody wants it and four fifths of its life are over, so that nothing is asked for in vain. While it cannot
+ * be renewed it serves to its end, and whoever gives it out is asked again after growing pauses only, however many want it.
+ *
+ * @module
+ */
+
+import { FaultError } from "@pg-tide/sdk";
+import { type Clock, pauseMs } from "../clock.ts";
+
+/** Something that is good for a while. */
+export interface Perishable {
+  /** On the monotonic clock; infinite for what does not expire. */
+  readonly expiresAtMs: number;
+}
+
+/** The first pause after a failure, and the longest, in milliseconds. */
+const PAUSE_MS = 500;
+const PAUSE_MAX_MS = 5_000;
+
+/** Which part of its life is over when it is renewed: between these two, so that not all relays come at once. */
+const RENEW_FROM = 0.75;
+const RENEW_TO = 0.85;
+
+/** What remains of its life must be enough to get it to a broker: this part, but no more than so many milliseconds. */
+const LAST_PART = 0.05;
+const LAST_PART_MAX_MS = 5_000;
+
+/** Something that expires, and is renewed. */
+export class Renewed<T extends Perishable> {
+  readonly #fetch: () => Promise<T>;
+  readonly #clock: Clock;
+  #held: T | undefined;
+  #renewAtMs = 0;
+  /** Until when it serves. */
+  #goodUntilMs = 0;
+  #fetching: Promise<T> | undefined;
+  #failure: unknown;
+  #failures = 0;
+  /** Nobody is asked before this time. */
+  #pausedUntilMs = 0;
+
+  constructor(fetch: () => Promise<T>, clock: Clock) {
+    this.#fetch = fetch;
+    this.#clock = clock;
+  }
+
+  /** One that is good. Rejects with why none is to be had. */
+  async get(): Promise<T> {
+    if (this.#held !== undefined && this.#clock.monotonicMs() < this.#renewAtMs) return this.#held;
+    try {
+      return await this.#renew();
+    } catch (error) {
+      if (this.#held !== undefined && this.#clock.monotonicMs() < this.#goodUntilMs) return this.#held;
+      throw error;
+    }
+  }
+
+  /** Do not give this one again: it was refused. */
+  forget(refused: T): void {
+    if (this.#held === refused) this.#held = undefined;
+  }
+
+  async #renew(): Promise<T> {
+    if (this.#fetching === undefined) {
+      if (this.#clock.monotonicMs() < this.#pausedUntilMs) throw this.#failure;
+      this.#fetching = this.#fetchOnce().finally(() => this.#fetching = undefined);
+    }
+    return await this.#fetching;
+  }
+
+  async #fetchOnce(): Promise<T> {
+    const clock = this.#clock;
+    const askedAtMs = clock.monotonicMs();
+    try {
+      const fetched = await this.#fetch();
+      const lifeMs = Math.max(0, fetched.expiresAtMs - askedAtMs);
+      this.#renewAtMs = askedAtMs + lifeMs * (RENEW_FROM + (RENEW_TO - RENEW_FROM) * clock.random());
+      this.#goodUntilMs = fetched.expiresAtMs - Math.min(LAST_PART_MAX_MS, LAST_PART * lifeMs);
+      this.#failures = 0;
+      this.#held = fetched;
+      return fetched;
+    } catch (error) {
+      this.#failure = error;
+      const longMs = Math.max(pauseMs(PAUSE_MS, PAUSE_MAX_MS, this.#failures++, clock), askedPauseMs(error));
+      this.#pausedUntilMs = clock.monotonicMs() + longMs;
+      throw error;
+    }
+  }
+}
+
+/** The pause that whoever was asked has asked for. */
+function askedPauseMs(error: unknown): number {
+  return error instanceof FaultError && error.fault.kind === "unavailable"
+    ? error.fault.retryAfterMs ?? 0
+    : 0;
+}
