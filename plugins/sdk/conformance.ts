@@ -53,10 +53,15 @@ interface Draft {
   readonly key: string | null;
   readonly value: string | null;
   readonly headers: readonly Header[];
+  /** The partition that it names, if it does. */
+  readonly partition?: number;
 }
 
 /** Below a mebibyte, which is what most brokers take. */
 const LARGE_VALUE_LENGTH = 900_000;
+
+/** No topic has so many. */
+const PARTITION_MAX = 0x7fff_ffff;
 
 /** When the records of the suite were published. */
 const CREATED_MS = Date.UTC(2026, 0, 1);
@@ -113,6 +118,33 @@ export const SINK_CASES: Readonly<Record<string, (subject: SinkSubject) => Promi
     }),
 };
 
+/** Further cases for sinks with `partitions`, by what they ask for. The topic has a partition 0. */
+export const PARTITION_CASES: Readonly<Record<string, (subject: SinkSubject) => Promise<void>>> = {
+  "answers for records that name a partition, beside others": (subject) =>
+    withSink(subject, (sink) =>
+      deliverAll(
+        sink,
+        subject,
+        drafts(100).map((draft, i) => i % 3 === 0 ? draft : { ...draft, partition: i % 3 === 1 ? 0 : -1 }),
+      )),
+
+  "answers for a record that names a partition which there is none of": (subject) =>
+    withSink(subject, async (sink) => {
+      const records = drafts(3).map((draft, i) => ({ ...draft, partition: i === 1 ? PARTITION_MAX : 0 }));
+      // Not every sink knows how many there are. One that does must not take its neighbours for the same.
+      const { rejected, failed } = await deliver(sink, subject, records, 1);
+      if (failed.length > 0) {
+        throw new ConformanceError(`Record ${failed[0]!.index} is to be tried again, for ever`);
+      }
+      const spoilt = rejected.find(({ index }) => index !== 1);
+      if (spoilt) {
+        throw new ConformanceError(
+          `Record ${spoilt.index} names a partition that there is, and was rejected`,
+        );
+      }
+    }),
+};
+
 /** The cases for formats, by what they ask for. */
 export const FORMAT_CASES: Readonly<Record<string, (subject: FormatSubject) => Promise<void>>> = {
   "opens and closes": (subject) => withFormat(subject, () => Promise.resolve()),
@@ -128,6 +160,8 @@ export const FORMAT_CASES: Readonly<Record<string, (subject: FormatSubject) => P
     withFormat(subject, (format) => encode(format, ['{"name":"東京 🗼"}', '{"n":12345678901234567890.10}'])),
   "accounts for a large message": (subject) =>
     withFormat(subject, (format) => encode(format, [JSON.stringify({ x: "x".repeat(LARGE_VALUE_LENGTH) })])),
+  "accounts for messages that name a partition": (subject) =>
+    withFormat(subject, (format) => encode(format, ["{}", "1", "null", "{}"], Int32Array.of(2, -1, 0, 2))),
   "encodes page after page": (subject) =>
     withFormat(subject, async (format) => {
       for (let page = 0; page < 5; page++) await encode(format, [`{"page":${page}}`, "{}"]);
@@ -210,12 +244,19 @@ async function deliver(
   return answer;
 }
 
-async function encode(format: FormatUnderTest, payloads: readonly string[]): Promise<void> {
-  const result = await format.encode(messagePage(payloads));
+async function encode(
+  format: FormatUnderTest,
+  payloads: readonly string[],
+  partition?: Int32Array<ArrayBuffer>,
+): Promise<void> {
+  const result = await format.encode({ ...messagePage(payloads), ...(partition && { partition }) });
   if ("fault" in result) throw new ConformanceError(`The page was not encoded: ${shown(result.fault)}`);
   const { page, messageIndex, rejected } = result.encoded;
   if (page.count !== messageIndex.length) {
     throw new ConformanceError(`${page.count} records, but ${messageIndex.length} message indices`);
+  }
+  if (page.partition !== undefined && page.partition.length !== page.count) {
+    throw new ConformanceError(`${page.count} records, but ${page.partition.length} partitions`);
   }
   for (const { index, code } of rejected) {
     if (index >= payloads.length || messageIndex.includes(index)) {
@@ -241,8 +282,10 @@ function drafts(count: number): Draft[] {
 
 function recordPage(topic: string, records: readonly Draft[]): RecordPage {
   const count = records.length;
+  const named = records.some(({ partition }) => partition !== undefined);
   return {
     ...common(topic, count),
+    ...(named && { partition: Int32Array.from(records, ({ partition }) => partition ?? -1) }),
     key: columnOf(records.map(({ key }) => key)),
     value: columnOf(records.map(({ value }) => value)),
     headers: columnOf(records.map(({ headers }) => encodeHeaders(headers))),

@@ -6,7 +6,7 @@
 
 import type { Fault, FieldSpec, Json, PluginDescription } from "@pg-tide/sdk";
 import { REGISTRY } from "../../plugins/registry.ts";
-import { FORMAT_CASES, SINK_CASES } from "../../plugins/sdk/conformance.ts";
+import { FORMAT_CASES, PARTITION_CASES, SINK_CASES } from "../../plugins/sdk/conformance.ts";
 import { SYSTEM_CLOCK } from "../base/clock.ts";
 import { EXIT, messageOf, UserError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest.ts";
@@ -226,7 +226,8 @@ function sinkCases(options: PluginSessionOptions, topic: string): Record<string,
     if ("fault" in opened) throw new Error(faultText(opened.fault));
     return opened.sink;
   };
-  return bind(SINK_CASES, { topic, open });
+  const { partitions } = options.plugin.description;
+  return bind({ ...SINK_CASES, ...(partitions === true && PARTITION_CASES) }, { topic, open });
 }
 
 function formatCases(options: PluginSessionOptions): Record<string, () => Promise<void>> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { FORMAT_CASES, SINK_CASES } from "../../plugins/sdk/conformance.ts";
+import { FORMAT_CASES, PARTITION_CASES, SINK_CASES } from "../../plugins/sdk/conformance.ts";
 import { runCommand } from "../support/command.ts";
 import { sharedKafka } from "../support/kafka.ts";
 import { kafkaConfig } from "../support/kafka_sink.ts";
@@ -14,7 +14,8 @@ async function runSuite(kind: "sink" | "format", name: string, fields: object, t
   const { code, stdout, stderr } = await runCommand(Deno.execPath(), args);
   assert.equal(code, 0, stderr);
   const results: Record<string, string> = JSON.parse(stderr.trim().split("\n").at(-1)!);
-  const cases = kind === "sink" ? SINK_CASES : FORMAT_CASES;
+  // Every built-in sink has partitions.
+  const cases = kind === "sink" ? { ...SINK_CASES, ...PARTITION_CASES } : FORMAT_CASES;
   assert.deepEqual(Object.keys(results), Object.keys(cases));
   const failed = Object.entries(results).filter(([, result]) => result !== "ok");
   return { failed, lines: new TextDecoder().decode(stdout).trimEnd().split("\n") };
@@ -42,8 +43,8 @@ for (const idempotent of [true, false]) {
     await using topic = await testTopic(kafka, 3);
     const { fields } = kafkaConfig({ brokers: kafka.brokers, compression: "lz4", idempotent });
     assert.deepEqual((await runSuite("sink", "kafka", fields, topic.name)).failed, []);
-    // One of each kind, a thousand, the odd ones, several pages at a time, and ten twice.
-    assert.equal(await topic.count(), 1 + 1 + 1_000 + 4 + 1 + 2 + 161 + 20);
+    // One of each kind, a thousand, the odd ones, several pages at a time, ten twice; then those that name a partition.
+    assert.equal(await topic.count(), 1 + 1 + 1_000 + 4 + 1 + 2 + 161 + 20 + 100 + 2);
   });
 }
 

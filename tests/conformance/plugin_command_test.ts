@@ -73,6 +73,33 @@ Deno.test("pluginTest() names the case that a careless sink fails", async () => 
   assert.match(text, /ok {4}answers for a single record/);
 });
 
+/** Takes a whole page for gone when one record names a partition that there is none of. */
+const HASTY = `import { AnswerBuilder, defineSink } from "@pg-tide/sdk";
+defineSink({ name: "hasty", summary: "", fields: [], permissions: {}, partitions: true, open: async () => ({
+  deliver: async (page) => {
+    const answer = new AnswerBuilder(page.count);
+    const wrong = page.partition?.some((partition) => partition > 7);
+    for (let i = 0; i < page.count; i++) wrong ? answer.reject(i, "GONE", "gone") : answer.deliver(i);
+    return answer.build();
+  },
+  close: async () => {},
+}) });`;
+
+Deno.test("pluginTest() gives partitions to a sink that says that it has some, and to no other", async () => {
+  const run = (source: string) =>
+    withPlugin(source, (file, output) => pluginTest(settings(), file, {}, output));
+  const hasty = await run(HASTY);
+  assert.equal(hasty.code, 1);
+  assert.match(
+    hasty.out.join("\n"),
+    /FAIL {2}answers for a record that names a partition .*\n.*Record 0 names a partition that there is, and was rejected/,
+  );
+  assert.match(hasty.out.at(-1)!, /^\d+ passed, 1 failed$/);
+  const modest = await run(HASTY.replace("partitions: true, ", ""));
+  assert.equal(modest.code, 0, modest.out.join("\n"));
+  assert.doesNotMatch(modest.out.join("\n"), /partition/);
+});
+
 Deno.test("pluginTest() names what is wrong with the configuration, the file or the source", async () => {
   const rejects = async (source: string, set: string, pattern: RegExp) => {
     await assert.rejects(
@@ -110,6 +137,10 @@ Deno.test("pluginInspect() shows fields and permissions", async () => {
     (file, output) => pluginInspect(settings(`counter=file:${file}`), "counter", {}, output),
   );
   assert.match(text.out.join("\n"), /network: \{url\}[\s\S]*no environment variables/);
+  assert.match(text.out.join("\n"), /Fields of every pipeline:[\s\S]* message_key /);
+  assert.doesNotMatch(text.out.join("\n"), / {2}partition /, "it has none");
+  const names: string[] = shown.pipeline_fields.map(({ name }: { name: string }) => name);
+  assert.ok(names.includes("message_key") && !names.includes("partition"));
 });
 
 Deno.test("pluginInspect() names the nearest plugin, and what is wrong with one that fails", async () => {

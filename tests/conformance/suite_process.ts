@@ -8,7 +8,7 @@
 // deno-lint-ignore-file no-console -- a program of its own
 
 import { REGISTRY } from "../../plugins/registry.ts";
-import { FORMAT_CASES, SINK_CASES } from "../../plugins/sdk/conformance.ts";
+import { FORMAT_CASES, PARTITION_CASES, SINK_CASES } from "../../plugins/sdk/conformance.ts";
 import { SYSTEM_CLOCK } from "../../src/base/clock.ts";
 import { messageOf } from "../../src/base/errors.ts";
 import { SILENT } from "../../src/base/telemetry.ts";
@@ -35,7 +35,7 @@ async function openFormat() {
 
 const runs = kind === "format"
   ? Object.entries(FORMAT_CASES).map(([title, run]) => [title, () => run({ open: openFormat })] as const)
-  : Object.entries(SINK_CASES).map(([title, run]) =>
+  : Object.entries({ ...SINK_CASES, ...PARTITION_CASES }).map(([title, run]) =>
     [title, () => run({ topic: topic!, open: openSink })] as const
   );
 
