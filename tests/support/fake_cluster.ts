@@ -11,11 +11,12 @@ import type {
   PartitionResult,
   ProduceAnswer,
   Producing,
+  RecordError,
   TopicBatches,
 } from "../../plugins/sink_kafka/cluster/produce_api.ts";
 import type { Producer } from "../../plugins/sink_kafka/cluster/cluster_port.ts";
-import { CODES, FakePartition } from "./fake_partition.ts";
-import { readBatch } from "./record_batch_reader.ts";
+import { CODES, FakePartition, kindOf } from "./fake_partition.ts";
+import { type ReadBatch, readBatch } from "./record_batch_reader.ts";
 import type { VirtualClock } from "./virtual_clock.ts";
 
 /** How often things go wrong, each between 0 and 1. */
@@ -117,8 +118,10 @@ export class FakeCluster implements ClusterPort {
   handle(node: number, topics: readonly TopicBatches[]): ProduceAnswer {
     const results = topics.flatMap(({ topic, partitions }) =>
       partitions.map(({ partition, batch }): PartitionResult => {
-        const errorCode = this.#append(node, this.partitions[partition]!, batch);
-        return { topic, partition, errorCode, errorMessage: null, recordErrors: [] };
+        const read = readBatch(batch);
+        const errorCode = this.#append(node, this.partitions[partition]!, read);
+        const recordErrors = errorCode === CODES.invalidRecord ? namedIn(read) : [];
+        return { topic, partition, errorCode, errorMessage: null, recordErrors };
       })
     );
     return { results, throttleMs: this.#happens(this.faults.errors / 4) ? 50 : 0 };
@@ -130,8 +133,7 @@ export class FakeCluster implements ClusterPort {
     return this.#happens(this.faults.hangs) ? "hang" : "answer";
   }
 
-  #append(node: number, partition: FakePartition, bytes: Uint8Array): number {
-    const batch = readBatch(bytes);
+  #append(node: number, partition: FakePartition, batch: ReadBatch): number {
     if (this.#happens(this.faults.moves)) this.#move(partition);
     if (partition.leader !== node) return CODES.notLeader;
     if (this.#happens(this.faults.errors)) return CODES.notEnoughReplicas;
@@ -157,6 +159,11 @@ export class FakeCluster implements ClusterPort {
   #anyNode(): number {
     return NODES[Math.floor(this.clock.random() * NODES.length)]!;
   }
+}
+
+/** The records of a batch that a broker points out as the ones at fault. */
+function namedIn({ records }: ReadBatch): RecordError[] {
+  return records.flatMap(({ key }, index) => kindOf(key) === "named" ? [{ index, message: "refused" }] : []);
 }
 
 function unreachable(): FaultError {

@@ -9,6 +9,7 @@ import type { ReadBatch, ReadRecord } from "./record_batch_reader.ts";
 /** Codes of the protocol that a partition answers with. */
 export const CODES = {
   none: 0,
+  corrupt: 2,
   unknownTopic: 3,
   notLeader: 6,
   requestTimedOut: 7,
@@ -18,7 +19,16 @@ export const CODES = {
   outOfOrder: 45,
   invalidEpoch: 47,
   invalidProducerId: 49,
+  invalidRecord: 87,
 } as const;
+
+/** How the keys of records begin that no partition takes, and the answer to them. Only `named` ones are pointed out in it. */
+export const POISONS: Readonly<Record<string, number>> = {
+  large: CODES.tooLarge,
+  named: CODES.invalidRecord,
+  unnamed: CODES.invalidRecord,
+  corrupt: CODES.corrupt,
+};
 
 /** Batches of a producer that are remembered. */
 const REMEMBERED = 5;
@@ -43,9 +53,10 @@ export class FakePartition {
     this.leader = leader;
   }
 
-  /** Append a batch as a leader does; a key that begins with "poison" makes it too large. @returns the error code */
+  /** Append a batch as a leader does, unless one of its records is one of {@link POISONS}. @returns the error code */
   append(batch: ReadBatch): number {
-    if (batch.records.some(({ key }) => text(key).startsWith("poison"))) return CODES.tooLarge;
+    const poison = batch.records.map(({ key }) => POISONS[kindOf(key)]).find((code) => code !== undefined);
+    if (poison !== undefined) return poison;
     const { producerId, epoch, sequence, records } = batch;
     if (producerId >= 0n) {
       const state = this.#producers.get(producerId);
@@ -75,6 +86,7 @@ export class FakePartition {
   }
 }
 
-function text(bytes: Uint8Array | null): string {
-  return new TextDecoder().decode(bytes ?? new Uint8Array(0));
+/** How a key begins, up to its first hyphen; empty without one. */
+export function kindOf(key: Uint8Array | null): string {
+  return new TextDecoder().decode(key ?? new Uint8Array(0)).split("-")[0]!;
 }
