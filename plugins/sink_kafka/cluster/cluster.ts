@@ -152,19 +152,32 @@ export class Cluster implements ClusterPort {
   /** Do something on any broker: on one that is connected if possible, else on each in turn until one can be reached. */
   async #withAny<T>(ask: (connection: BrokerConnection) => Promise<T>): Promise<T> {
     const endMs = this.#clock.monotonicMs() + SEARCH_MS;
-    let fault: Fault | undefined;
+    const faults = new Map<string, Fault>();
     for (const address of this.#candidates()) {
       try {
         return await ask(await this.#open(address));
       } catch (error) {
         const found = error instanceof FaultError ? error.fault : this.#faultOf(error, address);
-        // A wrong password or certificate says more than the dead entries of a list, which are usual.
-        if (fault === undefined || weight(found) > weight(fault)) fault = found;
+        faults.set(formatAddress(address), found);
         if (found.kind === "configuration" && !isConnectionTrouble(found.code)) break;
         if (this.#clock.monotonicMs() >= endMs) break;
       }
     }
-    throw new FaultError(fault ?? gone(-1));
+    throw new FaultError(this.#gravest(faults));
+  }
+
+  /** What is told of the faults of several brokers: the same again, wherever the search began. */
+  #gravest(faults: ReadonlyMap<string, Fault>): Fault {
+    const inOrder = [...this.hosts.flatMap((host) => faults.get(host) ?? []), ...faults.values()];
+    // A wrong password or certificate says more than the dead entries of a list, which are usual.
+    const gravest = inOrder.reduce(
+      (one, next) => weight(next) > weight(one) ? next : one,
+      inOrder[0] ?? gone(-1),
+    );
+    const others = faults.size - 1;
+    if (gravest.kind !== "unavailable" || others < 1) return gravest;
+    const which = others === 1 ? "the other broker" : `any of the ${others} other brokers`;
+    return { ...gravest, reason: `${gravest.reason}. Nor does it work with ${which}` };
   }
 
   /** Connected brokers first, then the configured ones and those that the cluster has named, from a random one on. */

@@ -16,6 +16,9 @@ const CHECK_CONNECTION =
   "through (firewall rules, security groups, VPC peering), that DNS resolves the broker hostnames, and that tls_enabled is " +
   "set if the cluster requires TLS";
 
+const HUNG =
+  "The broker takes the connection and does not answer: it may hang or be overloaded, or it is no Kafka broker";
+
 /** How a broker was to be connected to. */
 export interface Attempt {
   readonly address: Address;
@@ -46,7 +49,8 @@ function unreachable(told: Told, where: string, { advertised, options }: Attempt
     : "";
   // Not a word is all that many a broker says when it is not talked to as it wants; but so does one that goes down.
   const closed = /closed|reset|handshake failed/i.test(told.text) ? `. ${silence(told, options)}` : "";
-  return `Cannot reach Kafka broker ${where}${origin}: ${told.text}${closed}. ${CHECK_CONNECTION}`;
+  const hung = /Request timed out|No answer within/.test(told.text) ? `. ${HUNG}` : "";
+  return `Cannot reach Kafka broker ${where}${origin}: ${told.text}${closed || hung}. ${CHECK_CONNECTION}`;
 }
 
 /** What a broker that closes the connection without a word may want. */

@@ -84,6 +84,11 @@ export function exhausted(topic: string, partition: number, last: string): Fault
   );
 }
 
+/** Why a request has no answer, and where to look. */
+export function lostRequest(error: unknown): string {
+  return `${tell(error).text}. Check that broker's load and its log, and the network between`;
+}
+
 /** The fault of a topic that has lost partitions: its records must be distributed anew. */
 export function fewerPartitions(topic: string, count: number): Fault {
   const reason = `Topic "${topic}" has only ${count} partitions now, so it was deleted and created again`;

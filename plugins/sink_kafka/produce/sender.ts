@@ -17,7 +17,7 @@ import type { Clock } from "../clock.ts";
 import type { ClusterPort, Producer, Topic } from "../cluster/cluster_port.ts";
 import { type Codec, codecOf } from "../record/compression.ts";
 import type { Options } from "../config/options.ts";
-import { tell } from "../fault/tell.ts";
+import { lostRequest } from "../fault/faults.ts";
 import { gather, type RequestLimits } from "./gather.ts";
 import type { Lane } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
@@ -195,7 +195,7 @@ export class Sender {
         setback: result === undefined
           ? {
             kind: "lost",
-            reason: tell(error ?? new Error("The broker's answer leaves the partition out")).text,
+            reason: lostRequest(error ?? new Error("The broker's answer leaves the partition out")),
           }
           : { kind: "refused", result },
       });

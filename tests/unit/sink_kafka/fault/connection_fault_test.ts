@@ -99,6 +99,15 @@ Deno.test("connectionFault() guesses why a broker hangs up without a word, and t
   );
 });
 
+Deno.test("connectionFault() tells a broker that does not answer from one that hangs up", () => {
+  for (const text of ["Request timed out", "No answer within 10000 ms (connect_timeout_ms)"]) {
+    const { code, reason } = toldOf(new Error(text));
+    assert.equal(code, "BROKER_UNREACHABLE");
+    assert.match(reason, /takes the connection and does not answer: it may hang or be overloaded/);
+    assert.ok(!reason.includes("closed the connection"), reason);
+  }
+});
+
 Deno.test("connectionFault() names the user when authentication fails, and never the password", () => {
   const inner = coded("SASL authentication failed.", "PLT_KFK_AUTHENTICATION");
   const fault = blockOf(new Error("failed", { cause: inner }), SASL);

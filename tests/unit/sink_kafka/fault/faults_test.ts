@@ -4,7 +4,9 @@ import { parseOptions } from "../../../../plugins/sink_kafka/config/options.ts";
 import {
   asFault,
   blockedFault,
+  exhausted,
   leaderless,
+  lostRequest,
   missingTopic,
   tooLarge,
 } from "../../../../plugins/sink_kafka/fault/faults.ts";
@@ -52,6 +54,20 @@ Deno.test("blockedFault() names principal, topic and operation", () => {
   assert.match(
     codec.reason,
     /UNSUPPORTED_COMPRESSION_TYPE, the broker does not know this compression: no zstd$/,
+  );
+});
+
+Deno.test("exhausted() names what was written to, and lostRequest() which broker did not answer", () => {
+  const error = new Error("Request to Kafka broker kafka-1:9092 failed", {
+    cause: new Error("Request timed out"),
+  });
+  assert.deepEqual(
+    exhausted("t", 3, lostRequest(error)),
+    unavailable(
+      "DELIVERY_TIMEOUT",
+      'Cannot write to partition 3 of topic "t": Request to Kafka broker kafka-1:9092 failed: Request timed out. Check that ' +
+        "broker's load and its log, and the network between",
+    ),
   );
 });
 
