@@ -1,7 +1,7 @@
 import type { Json, PluginDescription } from "@pg-tide/sdk";
 import assert from "node:assert/strict";
 import { InvariantError } from "../../../src/base/invariant.ts";
-import { composeFields } from "../../../src/config/compose.ts";
+import { catalogEntry, composeFields } from "../../../src/config/compose.ts";
 import { KERNEL_FIELDS, KERNEL_RULES } from "../../../src/config/kernel_fields.ts";
 import { parsePipeline, resolvePipeline } from "../../../src/config/pipeline.ts";
 
@@ -132,5 +132,33 @@ Deno.test("composeFields() lets a sink narrow the shared fields and no other", (
   });
   for (const sink of [clash("wire_format"), clash("retry"), clash("topic", "integer")]) {
     assert.throws(() => composeFields(kernel, sink, null), InvariantError);
+  }
+});
+
+Deno.test("parsePipeline() takes a partition for a sink that has some, and for no other", () => {
+  const partition = "{payload.shard|0}";
+  const withSome = (config: Json) => parsePipeline(config, [{ ...KAFKA, partitions: true }]);
+  assert.deepEqual(withSome({ ...GOOD, partition }).config!.values["partition"], partition);
+  assert.deepEqual(messages({ ...GOOD, partition }), [
+    'partition cannot be used with the sink "kafka", which has no partitions: leave it out',
+  ]);
+  assert.deepEqual(messages({ ...GOOD, partition: null }), []);
+  assert.deepEqual(withSome({ ...GOOD, partition: "shard-{payload.shard}" }).problems, [{
+    field: "partition",
+    message:
+      'Cannot use partition: "shard-{payload.shard}", expected digits and variables, such as "{payload.shard}" or ' +
+      '"{payload.shard|0}"',
+  }]);
+});
+
+Deno.test("catalogEntry() tells the database the rules that follow from a description, and leaves others alone", () => {
+  const { rules: [own, derived, ...more] } = catalogEntry(KAFKA);
+  assert.deepEqual([own, more], [KAFKA.rules![0], []]);
+  assert.deepEqual([derived!.when, derived!.then], [{ field: "partition" }, {
+    field: "partition",
+    is: [null],
+  }]);
+  for (const plugin of [{ ...KAFKA, partitions: true }, DEBEZIUM]) {
+    assert.deepEqual(catalogEntry(plugin), plugin);
   }
 });
