@@ -109,17 +109,17 @@ interface Run {
   readonly naming: Naming | undefined;
 }
 
-/** Deliver some hundreds of records through trouble, and then without until all are through. */
-async function run(seed: number, idempotent: boolean, cluster?: typeof FakeCluster): Promise<Run> {
-  const clock = new VirtualClock(seed);
-  const fake = new (cluster ?? FakeCluster)(clock, TOPIC, 1 + Math.floor(clock.random() * 5), CALM);
-  const batchSize = 1 + Math.floor(clock.random() * 30);
-  const anyOf = (choices: readonly string[]) => choices[Math.floor(clock.random() * choices.length)]!;
+function anyOf(choices: readonly string[], clock: VirtualClock): string {
+  return choices[Math.floor(clock.random() * choices.length)]!;
+}
+
+/** A sink with options by chance, fed by the relay's dispatcher. */
+async function deliveryOver(fake: FakeCluster, clock: VirtualClock, idempotent: boolean): Promise<Delivery> {
   const config = kafkaConfig({
     brokers: "fake:1",
     idempotent,
-    compression: anyOf(Object.keys(CODECS)),
-    batch_size: batchSize,
+    batch_size: 1 + Math.floor(clock.random() * 30),
+    compression: anyOf(Object.keys(CODECS), clock),
     linger_ms: clock.random() < 0.5 ? 0 : 5,
     request_timeout_ms: 2_000,
     delivery_timeout_ms: 20_000,
@@ -127,13 +127,20 @@ async function run(seed: number, idempotent: boolean, cluster?: typeof FakeClust
   const options = parseOptions(config.fields);
   const producer = idempotent ? await clock.run(fake.initProducerId()) : undefined;
   const sink = new KafkaSink({ options, cluster: fake, racks: new Set(), producer, clock: clockOver(clock) });
-  const records = new NumberedRecords({ keys: 1 + Math.floor(clock.random() * 12), fill: 1 });
-  const delivery = new Delivery({
+  return new Delivery({
     pagesInFlight: 4,
     deliver: (page, generation) => sink.deliver(page, generation),
     recover: () => Promise.resolve(null),
     close: () => sink.close(),
   }, clock);
+}
+
+/** Deliver some hundreds of records through trouble, and then without until all are through. */
+async function run(seed: number, idempotent: boolean, cluster?: typeof FakeCluster): Promise<Run> {
+  const clock = new VirtualClock(seed);
+  const fake = new (cluster ?? FakeCluster)(clock, TOPIC, 1 + Math.floor(clock.random() * 5), CALM);
+  const delivery = await deliveryOver(fake, clock, idempotent);
+  const records = new NumberedRecords({ keys: 1 + Math.floor(clock.random() * 12), fill: 1 });
   const faults = someFaults(clock);
   const naming = clock.random() < 0.3 ? new Naming(fake) : undefined;
   const poisoned: string[] = [];
@@ -159,7 +166,7 @@ async function run(seed: number, idempotent: boolean, cluster?: typeof FakeClust
       }
       const drafts = records.take(1 + Math.floor(clock.random() * 60));
       while (clock.random() < 0.2) {
-        const kind = anyOf(Object.keys(POISONS));
+        const kind = anyOf(Object.keys(POISONS), clock);
         drafts.splice(Math.floor(clock.random() * (drafts.length + 1)), 0, { key: `${kind}-0`, value: "x" });
         poisoned.push(classify(POISONS[kind]!).name);
       }
