@@ -261,6 +261,7 @@ const LETTER: DeadLetter = {
   previous: null,
   topic: "t",
   recordKey: null,
+  partition: null,
 };
 
 tideTest("a role made by grant_relay alone can do all that a relay does", async (database) => {

@@ -36,7 +36,7 @@ const HEADER: fc.Arbitrary<Header> = fc.tuple(
   BYTES,
 );
 
-const RECORD: fc.Arbitrary<Required<Omit<RecordDraft, "topic">>> = fc.record({
+const RECORD: fc.Arbitrary<Required<Omit<RecordDraft, "partition" | "topic">>> = fc.record({
   key: BYTES,
   value: BYTES,
   headers: fc.array(HEADER, { maxLength: 4 }),
