@@ -35,7 +35,13 @@ export interface OpenSink {
    * A thrown error is taken as an outage (`unavailable`, code `PLUGIN_ERROR`).
    */
   deliver(page: RecordPage, generation: number, progress: Progress): Promise<Answer>;
-  /** Take new secrets or certificates while running. Without it the kernel restarts the Worker. */
+  /**
+   * Take new secrets or certificates while running: a file that the configuration names has changed. Pages may be in flight, and are
+   * delivered as if nothing had happened. Without it the kernel restarts the Worker.
+   *
+   * @throws {FaultError} when they cannot be used now: the sink goes on with those it has, and is offered them again; anything else
+   * when they cannot be taken while running: the kernel restarts the Worker
+   */
   reconfigure?(config: PluginConfig): Promise<void>;
   /** Give up all connections. Called once, when no page is in flight. */
   close(): Promise<void>;

@@ -71,6 +71,9 @@ export const LIMITS = {
   /** A blocked pipeline is tried again this often without a change: rights are granted, topics created. */
   blockedRetryMs: 10_000,
 
+  /** The files that a configuration names are read again this often; a change is in force after two looks. */
+  filesPollMs: 1_000,
+
   /** A change in the catalog is noticed at the latest after this, when no notification arrives. */
   catalogPollMs: 1_000,
 

@@ -55,10 +55,12 @@ function render(pipelines: readonly PipelineStatus[]): string[] {
   return [line(HEADINGS), ...pipelines.flatMap((one, i) => [line(rows[i]!), ...trouble(one)])];
 }
 
-/** What is wrong with a pipeline, under its line. */
-function trouble({ last_error }: PipelineStatus): string[] {
-  if (last_error === null) return [];
-  const { code, reason, advice, since } = last_error;
-  const text = [`    ${code}${since === null ? "" : ` since ${since}`}: ${reason}`];
+/** What is wrong with a pipeline, or should be known, under its line. */
+function trouble({ last_error, warning }: PipelineStatus): string[] {
+  const told = last_error ?? warning;
+  if (told === null) return [];
+  const { code, reason, advice, since } = told;
+  const kind = last_error === null ? "Warning " : "";
+  const text = [`    ${kind}${code}${since === null ? "" : ` since ${since}`}: ${reason}`];
   return advice === null ? text : [...text, `    ${advice}`];
 }

@@ -59,6 +59,8 @@ export interface Interpolated {
   readonly problems: readonly Problem[];
   /** Texts that must never be shown. */
   readonly secrets: ReadonlySet<string>;
+  /** Whether a value came, or should have come, from a file. */
+  readonly namesFiles: boolean;
 }
 
 /** Resolve the references and read the files of a configuration that `parseFields` found good. */
@@ -75,12 +77,13 @@ export async function interpolate(
   }
   const wrong = new Set(resolver.problems.map(({ field }) => field));
   const problems = [...resolver.problems, ...checkRules(rules, resolved, wrong)];
-  return { values: resolved, problems, secrets: resolver.secrets };
+  return { values: resolved, problems, secrets: resolver.secrets, namesFiles: resolver.namesFiles };
 }
 
 class Resolver {
   readonly problems: Problem[] = [];
   readonly secrets = new Set<string>();
+  namesFiles = false;
   readonly #policy: InterpolationPolicy;
   readonly #ports: InterpolationPorts;
   readonly #files: FileReader;
@@ -110,7 +113,7 @@ class Resolver {
     try {
       const interpolated = await this.#replace(spec, field, text);
       const isPath = spec.file === true && !interpolated.trimStart().startsWith("-----BEGIN");
-      const resolved = isPath ? await this.#files.read(field, interpolated, `"${text}"`) : interpolated;
+      const resolved = isPath ? await this.#readFile(field, interpolated, `"${text}"`) : interpolated;
       if (spec.secret === true && resolved !== "") this.secrets.add(resolved);
       return resolved;
     } catch (error) {
@@ -136,12 +139,17 @@ class Resolver {
 
   async #resolve(spec: FieldSpec, field: string, { kind, target }: Reference): Promise<string> {
     if (kind === "file") {
-      const text = (await this.#files.read(field, target)).replace(/\r?\n$/, "");
+      const text = (await this.#readFile(field, target)).replace(/\r?\n$/, "");
       if (text !== "") this.secrets.add(text);
       return text;
     }
     invariant(kind === "env", "parseFields has refused every other kind of reference");
     return this.#readVariable(spec, field, target);
+  }
+
+  async #readFile(field: string, path: string, shown?: string): Promise<string> {
+    this.namesFiles = true;
+    return await this.#files.read(field, path, shown);
   }
 
   #readVariable(spec: FieldSpec, field: string, name: string): string {

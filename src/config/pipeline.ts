@@ -73,6 +73,8 @@ export type ResolvedPipeline = {
   readonly problems: readonly Problem[];
   /** Texts that must never be shown, for `redactor`. */
   readonly secrets: ReadonlySet<string>;
+  /** Whether a value came, or should have come, from a file. */
+  readonly namesFiles: boolean;
 };
 
 /** Resolve the references of a pipeline's configuration, and read its files. Done when it starts, and again when it changes. */
@@ -81,8 +83,8 @@ export async function resolvePipeline(
   policy: InterpolationPolicy,
   ports: InterpolationPorts,
 ): Promise<ResolvedPipeline> {
-  const { values, problems, secrets } = await interpolate(config.fields, config.values, policy, ports);
-  return { values: problems.length > 0 ? null : config.fields.split(values), problems, secrets };
+  const { values, ...rest } = await interpolate(config.fields, config.values, policy, ports);
+  return { values: rest.problems.length > 0 ? null : config.fields.split(values), ...rest };
 }
 
 function isNative(name: Json | undefined): boolean {

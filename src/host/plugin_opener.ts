@@ -4,10 +4,11 @@
  * @module
  */
 
+import type { PluginConfig } from "@pg-tide/sdk";
 import type { Clock } from "../base/clock.ts";
 import { invariant } from "../base/invariant.ts";
 import type { Logger } from "../base/telemetry.ts";
-import type { OpenedPlugins, PipelineSpec, PluginUse } from "../run/mod.ts";
+import type { FieldValues, OpenedPlugins, PipelineSpec, PluginUse } from "../run/mod.ts";
 import { FormatHost } from "./format_host.ts";
 import type { PluginCatalog } from "./plugin_catalog.ts";
 import type { PluginSessionOptions } from "./plugin_session.ts";
@@ -27,24 +28,34 @@ export function createPluginOpener(
   options: PluginOpenerOptions,
 ): (spec: PipelineSpec, sink: PluginUse, format: PluginUse | null) => Promise<OpenedPlugins> {
   return async (spec, sinkUse, formatUse) => {
-    const sink = await SinkHost.open(sessionOptions(spec, sinkUse, options));
-    if ("fault" in sink) return sink;
+    const opened = await SinkHost.open(sessionOptions(spec, sinkUse, options));
+    if ("fault" in opened) return opened;
+    const { sink } = opened;
     const format = formatUse === null
       ? { format: null }
       : await FormatHost.open(sessionOptions(spec, formatUse, options));
     if ("fault" in format) {
-      await sink.sink.close();
+      await sink.close();
       return format;
     }
-    const close = async () => {
-      await Promise.all([sink.sink.close(), format.format?.close()]);
+    return {
+      sink,
+      ...format,
+      notice: sink.notice,
+      reconfigure: (fields) => sink.reconfigure(configOf(spec, fields)),
+      close: async () => {
+        await Promise.all([sink.close(), format.format?.close()]);
+      },
     };
-    return { ...sink, ...format, close };
   };
 }
 
+function configOf({ name, outbox }: PipelineSpec, fields: FieldValues): PluginConfig {
+  return { pipeline: name, outbox, fields };
+}
+
 function sessionOptions(
-  { name, outbox }: PipelineSpec,
+  spec: PipelineSpec,
   { description, fields }: PluginUse,
   { plugins, policy, clock, log }: PluginOpenerOptions,
 ): PluginSessionOptions {
@@ -52,9 +63,9 @@ function sessionOptions(
   invariant(plugin !== null, "a pipeline's plugin is in the catalog that it was prepared with");
   return {
     plugin,
-    config: { pipeline: name, outbox, fields },
+    config: configOf(spec, fields),
     policy,
     clock,
-    log: log.with({ pipeline: name }),
+    log: log.with({ pipeline: spec.name }),
   };
 }

@@ -10,6 +10,7 @@ import { LIMITS } from "../base/limits.ts";
 import { readAnswer, readProgress } from "./guard.ts";
 import { HOST_LIMITS } from "./limits.ts";
 import { PluginSession, type PluginSessionOptions } from "./plugin_session.ts";
+import type { Reconfigured } from "../run/mod.ts";
 
 /** An opened sink plugin. */
 export class SinkHost {
@@ -85,21 +86,27 @@ export class SinkHost {
   }
 
   /**
-   * Hand the running sink new secrets or certificates.
-   *
-   * @returns false when that takes a new Worker: the sink does not offer it, or other hosts are named
+   * Offer the running sink new secrets or certificates. It takes a new Worker when the sink does not offer that, or other hosts are
+   * named.
    */
-  async reconfigure(config: PluginConfig): Promise<boolean> {
-    if (!this.#session.fits(config)) return false;
+  async reconfigure(config: PluginConfig): Promise<Reconfigured> {
+    if (!this.#session.fits(config)) return { kind: "restart" };
     const expectation = { reply: "reconfigured", timeoutMs: HOST_LIMITS.openMs, read: () => null } as const;
     const reply = await this.#session.request({ t: "reconfigure", config }, expectation);
-    if ("fault" in reply) return false;
+    if ("fault" in reply) {
+      return takesWorker(reply.fault) ? { kind: "restart" } : { kind: "refused", ...reply };
+    }
     this.#session.config = config;
-    return true;
+    return { kind: "taken" };
   }
 
   /** Let the sink give up its connections, then end its Worker. */
   close(): Promise<void> {
     return this.#session.close();
   }
+}
+
+/** Whether a sink that was offered other values needs a new Worker for them: it threw, or must reach further hosts. */
+function takesWorker(fault: Fault): boolean {
+  return fault.kind === "hosts" || fault.code === "PLUGIN_ERROR";
 }

@@ -27,7 +27,7 @@ export type PipelineStateName =
   | "stopped"
   | "paused";
 
-/** Why a pipeline does not deliver, and what to do. */
+/** Why a pipeline does not deliver, or what else the operator should know; and what to do. */
 export interface LastError {
   readonly code: string;
   readonly reason: string;
@@ -48,6 +48,8 @@ export interface PipelineStatus {
   readonly last_error: LastError | null;
   /** Messages that could not be delivered and wait for a person. No more than 10,000 are counted. */
   readonly dead_letters: number;
+  /** What the operator should know although messages are delivered. */
+  readonly warning: LastError | null;
 }
 
 interface StatusRow {
@@ -91,23 +93,29 @@ export async function readStatus(db: Database): Promise<readonly PipelineStatus[
 function statusOf(row: StatusRow): PipelineStatus {
   const { name, outbox, group, sink_type, dead_letters } = row;
   const lag = { lag_messages: Number(row.lag_messages), lag_seconds: row.lag_seconds };
-  const { state, last_error } = stateOf(row);
-  return { name, outbox, group, sink_type, state, ...lag, last_error, dead_letters };
+  const { state, last_error = null, warning = null } = stateOf(row);
+  return { name, outbox, group, sink_type, state, ...lag, last_error, dead_letters, warning };
 }
 
-function stateOf(row: StatusRow): Pick<PipelineStatus, "state" | "last_error"> {
-  if (!row.enabled) return { state: "paused", last_error: null };
+function stateOf(
+  row: StatusRow,
+): Pick<PipelineStatus, "state"> & Partial<Pick<PipelineStatus, "last_error" | "warning">> {
+  if (!row.enabled) return { state: "paused" };
   if (!row.held) return { state: "stopped", last_error: NO_RELAY };
   const { state, code, reason, advice, since } = row;
+  const told = { code: code ?? "UNKNOWN", reason: reason ?? "", advice, since };
   switch (state) {
     case "running":
-      return { state: row.lag_messages === "0" ? "idle" : "running", last_error: null };
+      return {
+        state: row.lag_messages === "0" ? "idle" : "running",
+        warning: code === null ? null : told,
+      };
     case "waiting":
     case "blocked":
     case "stopped":
-      return { state, last_error: { code: code ?? "UNKNOWN", reason: reason ?? "", advice, since } };
+      return { state, last_error: told };
     default:
-      return { state: "starting", last_error: null };
+      return { state: "starting" };
   }
 }
 

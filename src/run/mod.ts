@@ -44,10 +44,18 @@ export interface Catalog {
   maintain(): Promise<readonly string[]>;
 }
 
+/** What the operator should know about a pipeline that works. */
+export interface Warning {
+  /** A stable code. */
+  readonly code: string;
+  readonly reason: string;
+  readonly advice: string | null;
+}
+
 /** What a user sees of a pipeline. */
 export interface PipelineReport {
   readonly state: "starting" | "running" | "waiting" | "blocked" | "stopped";
-  /** A stable code, or null when all is well. */
+  /** A stable code, or null when all is well. With `running` it is a warning's. */
   readonly code: string | null;
   readonly reason: string | null;
   readonly advice: string | null;
@@ -84,16 +92,44 @@ export interface PipelineStore {
   report(epoch: number, report: PipelineReport): Promise<void>;
 }
 
-/** A plugin and the values of its own fields, with secrets resolved. */
+/** The values of a plugin's own fields, with secrets resolved. */
+export type FieldValues = Readonly<Record<string, Json>>;
+
+/** A plugin and the values of its own fields. */
 export interface PluginUse {
   readonly description: PluginDescription;
-  readonly fields: Readonly<Record<string, Json>>;
+  readonly fields: FieldValues;
 }
 
-/** A plugin that was opened for one session, or why it was not. */
-export type OpenedPlugins =
-  | { readonly sink: Sink; readonly format: Format | null; close(): Promise<void> }
-  | { readonly fault: Fault };
+/** The plugins of one session. */
+export interface Plugins {
+  readonly sink: Sink;
+  readonly format: Format | null;
+  /** A warning of the sink for the operator, or `null`. */
+  readonly notice: string | null;
+  /** Offer the running sink other values of its fields. */
+  reconfigure(fields: FieldValues): Promise<Reconfigured>;
+  close(): Promise<void>;
+}
+
+/**
+ * What became of values that a running sink was offered: it works with them; a new session must begin, because it cannot take them while it
+ * runs; or it cannot use them now, and goes on with those it has.
+ */
+export type Reconfigured =
+  | { readonly kind: "taken" | "restart" }
+  | { readonly kind: "refused"; readonly fault: Fault };
+
+/** Plugins that were opened for one session, or why they were not. */
+export type OpenedPlugins = Plugins | { readonly fault: Fault };
+
+/** The values of a configuration when its files were read. */
+export interface Readings {
+  /** Of the sink's own fields. */
+  readonly sink: FieldValues;
+  /** All others, as a text to compare. */
+  readonly rest: string;
+}
 
 /** A configuration that was understood. */
 export interface Prepared {
@@ -101,6 +137,14 @@ export interface Prepared {
   readonly route: Route;
   readonly retry: RetryPolicy;
   readonly pollIntervalMs: number;
+  /** The values that all of this was made of. */
+  readonly readings: Readings;
+  /**
+   * Read the configuration's files again; `null` when it names none.
+   *
+   * @throws {UserError} when one cannot be read, or its content does not fit
+   */
+  readonly reread: (() => Promise<Readings>) | null;
   open(): Promise<OpenedPlugins>;
 }
 

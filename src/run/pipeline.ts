@@ -16,15 +16,17 @@ import { InvariantError } from "../base/invariant.ts";
 import { LIMITS } from "../base/limits.ts";
 import type { Logger } from "../base/telemetry.ts";
 import { type DeliveryState, stateOf } from "../record/state.ts";
+import { FileWatch } from "./file_watch.ts";
 import { LeaseKeeper } from "./lease_keeper.ts";
 import { LoggedDeadLetters } from "./logged_dead_letters.ts";
 import type {
-  OpenedPlugins,
   PipelineReport,
   PipelineSpec,
   PipelineStore,
+  Plugins,
   Prepared,
   Preparer,
+  Warning,
 } from "./mod.ts";
 import { Session } from "./session.ts";
 import { StateReporter } from "./state_reporter.ts";
@@ -48,7 +50,11 @@ const REOPEN = { initialMs: 200, maxMs: 10_000 };
 const STARTING: PipelineReport = { state: "starting", code: null, reason: null, advice: null };
 const RUNNING: PipelineReport = { state: "running", code: null, reason: null, advice: null };
 
-type Plugins = Exclude<OpenedPlugins, { readonly fault: unknown }>;
+/** A configuration and the plugins that were opened with it. */
+interface Opened {
+  readonly prepared: Prepared;
+  readonly plugins: Plugins;
+}
 
 /** While the lease is held: what its parts share. */
 interface Term {
@@ -150,10 +156,11 @@ export class Pipeline {
   async #attempt(term: Term, interrupt: AbortSignal): Promise<void> {
     const { store, preparer, clock, log } = this.#options;
     const spec = this.#spec;
-    const prepared = await preparer.prepare(spec);
+    const first = await preparer.prepare(spec);
     const outbox = await store.openOutbox(spec, term.epoch);
-    const plugins = await this.#openPlugins(prepared, term.reporter, interrupt);
-    if (plugins === null) return;
+    const opened = await this.#openPlugins(first, spec, term.reporter, interrupt);
+    if (opened === null) return;
+    const { prepared, plugins } = opened;
     const session = new Session({
       ...prepared,
       ...outbox,
@@ -163,14 +170,44 @@ export class Pipeline {
       clock,
       onState: (state) => term.reporter.tell(reportOf(state)),
     });
+    const renewal = new AbortController();
+    const watching = new AbortController();
     try {
+      term.reporter.warn(warningOf(plugins));
       term.reporter.tell(RUNNING);
       session.start();
-      await this.#attend(session, term.keeper, interrupt);
+      this.#watch(opened, session, term.reporter, watching.signal, () => renewal.abort()).catch((error) => {
+        log.error("Cannot watch the configuration's files", { error: messageOf(error) });
+      });
+      await this.#attend(session, term.keeper, AbortSignal.any([interrupt, renewal.signal]));
     } finally {
+      watching.abort();
       await session.abort();
       await plugins.close();
     }
+  }
+
+  /** Watch the files that the configuration names, if it names any. @param renew called when a new session must begin */
+  async #watch(
+    { prepared, plugins }: Opened,
+    session: Session,
+    reporter: StateReporter,
+    signal: AbortSignal,
+    renew: () => void,
+  ): Promise<void> {
+    const { clock, log } = this.#options;
+    const { readings, reread } = prepared;
+    if (reread === null) return;
+    const watch = new FileWatch({
+      readings,
+      reread,
+      offer: (fields) => plugins.reconfigure(fields),
+      onTaken: () => session.poke(),
+      onWarning: (warning) => reporter.warn(warning ?? warningOf(plugins)),
+      clock,
+      log,
+    });
+    if (await watch.run(signal)) renew();
   }
 
   /** Wait for what ends the session; drains it when the end is orderly. */
@@ -194,14 +231,19 @@ export class Pipeline {
     this.#options.log.warn("Lease lost: another relay may go on from the saved position");
   }
 
-  /** Open sink and format; waits out their faults. `null` when interrupted. */
+  /**
+   * Open sink and format; waits out their faults, and then reads again what their configuration names: the cure may lie in a
+   * file. `null` when interrupted.
+   */
   async #openPlugins(
-    prepared: Prepared,
+    first: Prepared,
+    spec: PipelineSpec,
     reporter: StateReporter,
     interrupt: AbortSignal,
-  ): Promise<Plugins | null> {
-    const { clock } = this.#options;
+  ): Promise<Opened | null> {
+    const { clock, preparer } = this.#options;
     for (let attempt = 1; !interrupt.aborted; attempt++) {
+      const prepared = attempt === 1 ? first : await preparer.prepare(spec);
       const opening = prepared.open();
       const opened = await Promise.race([opening, aborted(interrupt).then(() => null)]);
       if (opened === null) {
@@ -209,7 +251,7 @@ export class Pipeline {
         opening.then((late) => "fault" in late ? undefined : late.close()).catch(() => {});
         return null;
       }
-      if (!("fault" in opened)) return opened;
+      if (!("fault" in opened)) return { prepared, plugins: opened };
       reporter.tell(reportOf(stateOf(opened.fault)));
       const jittered = backoffMs(REOPEN, attempt, clock.random());
       const leastMs = opened.fault.kind === "configuration" ? LIMITS.blockedRetryMs : 0;
@@ -234,6 +276,10 @@ export class Pipeline {
 
 function reportOf(state: DeliveryState): PipelineReport {
   return { code: null, reason: null, advice: null, ...state };
+}
+
+function warningOf({ notice }: Plugins): Warning | null {
+  return notice === null ? null : { code: "SINK_NOTICE", reason: notice, advice: null };
 }
 
 function reportOfError(error: unknown): PipelineReport {

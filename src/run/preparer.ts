@@ -7,10 +7,11 @@
 import type { Json, PluginDescription } from "@pg-tide/sdk";
 import { EXIT, type Problem, UserError } from "../base/errors.ts";
 import type { InterpolationPolicy, InterpolationPorts } from "../config/interpolate.ts";
-import { parsePipeline, resolvePipeline } from "../config/pipeline.ts";
+import type { SplitValues } from "../config/compose.ts";
+import { parsePipeline, type PipelineConfig, resolvePipeline } from "../config/pipeline.ts";
 import { compileRoute } from "../route/router.ts";
 import { compileTransform } from "../transform/jmespath.ts";
-import type { OpenedPlugins, PipelineSpec, PluginUse, Prepared, Preparer } from "./mod.ts";
+import type { OpenedPlugins, PipelineSpec, PluginUse, Prepared, Preparer, Readings } from "./mod.ts";
 
 /** What a preparer needs. */
 export interface PreparerOptions {
@@ -34,11 +35,10 @@ export function createPreparer(options: PreparerOptions): Preparer {
 async function prepare(spec: PipelineSpec, options: PreparerOptions): Promise<Prepared> {
   const parsed = parsePipeline(spec.config, options.catalog, options.unusable);
   if (parsed.config === null) throw configurationError(parsed.problems);
-  const { sink, format } = parsed.config;
-  const resolved = await resolvePipeline(parsed.config, options.policy, options.ports);
-  options.onSecrets(resolved.secrets);
-  if (resolved.values === null) throw configurationError(resolved.problems);
-  const { kernel } = resolved.values;
+  const { config } = parsed;
+  const { sink, format } = config;
+  const { values, namesFiles } = await resolve(config, options);
+  const { kernel } = values;
 
   const transform = compileTransform({
     outbox: spec.outbox,
@@ -57,10 +57,10 @@ async function prepare(spec: PipelineSpec, options: PreparerOptions): Promise<Pr
   if (transform.transform === null || route.route === null) {
     throw configurationError([...transform.problems, ...route.problems]);
   }
-  const sinkUse = { description: sink, fields: resolved.values.sink };
-  const formatUse = format === null || isIdentity(format, resolved.values.format)
+  const sinkUse = { description: sink, fields: values.sink };
+  const formatUse = format === null || isIdentity(format, values.format)
     ? null
-    : { description: format, fields: resolved.values.format };
+    : { description: format, fields: values.format };
   return {
     transform: transform.transform,
     route: route.route,
@@ -70,8 +70,25 @@ async function prepare(spec: PipelineSpec, options: PreparerOptions): Promise<Pr
       maxMs: Number(kernel["retry.max_ms"]),
     },
     pollIntervalMs: Number(kernel["poll_interval_ms"]),
+    readings: readingsOf(values),
+    reread: namesFiles ? async () => readingsOf((await resolve(config, options)).values) : null,
     open: () => options.open(spec, sinkUse, formatUse),
   };
+}
+
+/** @throws {UserError} when a reference does not resolve */
+async function resolve(
+  config: PipelineConfig,
+  { policy, ports, onSecrets }: PreparerOptions,
+): Promise<{ readonly values: SplitValues; readonly namesFiles: boolean }> {
+  const { values, problems, secrets, namesFiles } = await resolvePipeline(config, policy, ports);
+  onSecrets(secrets);
+  if (values === null) throw configurationError(problems);
+  return { values, namesFiles };
+}
+
+function readingsOf({ sink, kernel, format }: SplitValues): Readings {
+  return { sink, rest: JSON.stringify([kernel, format]) };
 }
 
 /** Whether a format hands payloads on unchanged under these values, so that it needs no Worker. */

@@ -8,7 +8,7 @@ import { backoffMs } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/telemetry.ts";
-import type { PipelineReport, PipelineStore } from "./mod.ts";
+import type { PipelineReport, PipelineStore, Warning } from "./mod.ts";
 
 /** What a reporter needs. */
 export interface StateReporterOptions {
@@ -32,6 +32,8 @@ export class StateReporter {
   /** The newest state, and a text of it to compare. */
   #last: PipelineReport | null = null;
   #told = "";
+  #state: PipelineReport | null = null;
+  #warning: Warning | null = null;
   #wanted: PipelineReport | null = null;
   #writing: Promise<void> | null = null;
 
@@ -40,7 +42,19 @@ export class StateReporter {
   }
 
   /** The pipeline is in this state now. */
-  tell(report: PipelineReport): void {
+  tell(state: PipelineReport): void {
+    this.#state = state;
+    this.#tell();
+  }
+
+  /** What the operator should know while the pipeline runs; trouble says more than any warning. */
+  warn(warning: Warning | null): void {
+    this.#warning = warning;
+    if (this.#state?.state === "running") this.#tell();
+  }
+
+  #tell(): void {
+    const report = this.#state!.state === "running" ? { ...this.#state!, ...this.#warning } : this.#state!;
     const told = JSON.stringify(report);
     if (told === this.#told) return;
     this.#told = told;
@@ -79,7 +93,7 @@ export class StateReporter {
       case "starting":
         return log.debug("Starting", fields);
       case "running":
-        return log.info("Running", fields);
+        return code === null ? log.info("Running") : log.warn("Running, with a warning", fields);
       case "waiting":
         // One outage has many faces: refused, closed, starting up.
         return before?.state === state && before.code === code

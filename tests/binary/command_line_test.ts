@@ -141,12 +141,13 @@ Deno.test("status shows every pipeline, its state and lag, and what to do", asyn
     lag_seconds: 0,
     last_error: null,
     dead_letters: 0,
+    warning: null,
   });
   const { last_error } = await deployment.reaches("broken", "blocked");
   assert.deepEqual(Object.keys(last_error!).toSorted(), ["advice", "code", "reason", "since"]);
   const { out } = await deployment.run(["status", "--json"]);
   const keys = ["name", "outbox", "group", "sink_type", "state", "lag_messages", "lag_seconds", "last_error"];
-  const added = ["dead_letters"];
+  const added = ["dead_letters", "warning"];
   assert.deepEqual(Object.keys(JSON.parse(out)), ["pipelines"]);
   for (const pipeline of JSON.parse(out).pipelines) {
     assert.deepEqual(Object.keys(pipeline), [...keys, ...added]);

@@ -26,7 +26,7 @@ export interface Outcome {
   readonly err: string;
 }
 
-/** Why a pipeline does not deliver, as `status --json` says it. */
+/** Why a pipeline does not deliver, or what else should be known, as `status --json` says it. */
 export interface LastError {
   readonly code: string;
   readonly reason: string;
@@ -44,6 +44,7 @@ export interface PipelineStatus {
   readonly lag_messages: number;
   readonly lag_seconds: number;
   readonly last_error: LastError | null;
+  readonly warning: LastError | null;
 }
 
 /** A pipeline's configuration, as a user writes it. */

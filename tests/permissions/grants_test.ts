@@ -197,13 +197,36 @@ Deno.test("SinkHost.reconfigure() hands on new secrets, unless the grant would c
   const fields = { url: "127.0.0.1:9", password: "old" };
   const sink = await openedSink("changes", sinkSource("changes", open, description), { fields });
   const config = { pipeline: "p", outbox: "orders", fields: { ...fields, password: "new" } };
-  assert.equal(await sink.reconfigure(config), true);
+  assert.deepEqual(await sink.reconfigure(config), { kind: "taken" });
   assert.equal((await sink.deliver(records(1), 1)).rejected[0]!.reason, "new");
-  assert.equal(await sink.reconfigure({ ...config, fields: { ...fields, url: "127.0.0.1:10" } }), false);
+  const elsewhere = { ...config, fields: { ...fields, url: "127.0.0.1:10" } };
+  assert.deepEqual(await sink.reconfigure(elsewhere), { kind: "restart" });
   await sink.close();
   const fixed = await openedSink("fixed", delivering("fixed", "return sdk.delivered(1);"));
-  assert.equal(await fixed.reconfigure({ ...config, fields: {} }), false);
+  assert.deepEqual(await fixed.reconfigure({ ...config, fields: {} }), { kind: "restart" });
   await fixed.close();
+});
+
+Deno.test("SinkHost.reconfigure() tells a refusal from what takes a new Worker, and keeps what works", async () => {
+  const open = `open: async (config) => { return {
+    reconfigure: async ({ fields }) => {
+      if (fields.password === "bad") throw new sdk.FaultError(sdk.misconfigured("BAD", "it is bad", "Mend it."));
+      throw new TypeError("cannot while running");
+    }, close: async () => {},
+    deliver: async () => ({ ...sdk.delivered(0), rejected: [{ index: 0, code: "IS", reason: config.fields.password }] }) }; }`;
+  const description =
+    `fields: [{ name: "password", type: "string", doc: "", secret: true }], permissions: {}`;
+  const fields = { password: "good" };
+  const sink = await openedSink("picky", sinkSource("picky", open, description), { fields });
+  const config = { pipeline: "p", outbox: "orders", fields };
+  const fault = { kind: "configuration", code: "BAD", reason: "it is bad", advice: "Mend it." };
+  assert.deepEqual(await sink.reconfigure({ ...config, fields: { password: "bad" } }), {
+    kind: "refused",
+    fault,
+  });
+  assert.deepEqual(await sink.reconfigure({ ...config, fields: { password: "x" } }), { kind: "restart" });
+  assert.equal((await sink.deliver(records(1), 1)).rejected[0]!.reason, "good");
+  await sink.close();
 });
 
 async function answerOnce(server: Deno.Listener, text: string): Promise<void> {

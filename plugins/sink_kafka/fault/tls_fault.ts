@@ -33,18 +33,20 @@ export function tlsFault(told: Told, where: string, tls: Tls | undefined, nowMs:
   }
   if (tls === undefined) return undefined;
   if (isUntrusted(told)) return untrusted(told, where, tls);
-  const alert = /received fatal alert: (\w+)/.exec(told.text)?.[1];
-  if (alert !== undefined && CLIENT_REFUSED.has(alert)) {
-    return tls.client === undefined ? clientWanted(where) : clientRefused(where, alert, tls.client, nowMs);
+  const alertName = /received fatal alert: (\w+)/.exec(told.text)?.[1];
+  if (alertName !== undefined && CLIENT_REFUSED.has(alertName)) {
+    return tls.client === undefined
+      ? clientWanted(where)
+      : clientRefused(where, alertName, tls.client, nowMs);
   }
-  if (alert === "ProtocolVersion" || /DoesNotSupportTls12|SelectedUnofferedVersion/.test(told.text)) {
+  if (alertName === "ProtocolVersion" || /DoesNotSupportTls12|SelectedUnofferedVersion/.test(told.text)) {
     return misconfigured(
       "TLS_VERSION",
       `Cannot talk TLS to Kafka broker ${where}: it offers no TLS 1.2 or newer`,
       "Allow TLS 1.2 or 1.3 at the broker (ssl.enabled.protocols); older versions are not safe",
     );
   }
-  if (alert === "HandshakeFailure") {
+  if (alertName === "HandshakeFailure") {
     const client = tls.client === undefined ? ", or wants a client certificate (tls_client_cert)" : "";
     return misconfigured(
       "TLS_HANDSHAKE",
@@ -88,7 +90,7 @@ function clientWanted(where: string): Fault {
 
 function clientRefused(
   where: string,
-  alert: string,
+  alertName: string,
   { subject, validMs: [fromMs, toMs] }: ClientCertificate,
   nowMs: number,
 ): Fault {
@@ -103,7 +105,7 @@ function clientRefused(
   }
   return misconfigured(
     "TLS_CLIENT_CERTIFICATE",
-    `${reason}: ${alert}`,
+    `${reason}: ${alertName}`,
     "Verify that tls_client_cert was signed by an authority that the brokers trust (ssl.truststore.location), is followed by the " +
       "certificates of intermediate authorities, and has not been revoked",
   );

@@ -40,6 +40,7 @@ sessionTest("readStatus() says which pipeline, and that a disabled one is paused
     lag_seconds: 0,
     last_error: null,
     dead_letters: 0,
+    warning: null,
   };
   assert.deepEqual(await readStatus(tide.db), [expected]);
   // What its relay says while it drains does not count.
@@ -73,6 +74,10 @@ sessionTest("readStatus() takes a relay's word for as long as it holds the lease
       assert.ok(Math.abs(Date.parse(since!) - Date.now()) < 60_000, since!);
     }
   }
+  const warning = { code: "SINK_NOTICE", reason: "Mind the gap", advice: null };
+  await tide.store().report(epoch, { ...report("running"), ...warning });
+  const { state, last_error, warning: told } = await statusOf(tide);
+  assert.deepEqual([state, last_error, { ...told, since: null }], ["idle", null, { ...warning, since: null }]);
   await tide.publish({ payload: 1 });
   assert.equal((await statusOf(tide)).state, "running");
   const later = await tide.takeOver("another relay");

@@ -57,7 +57,7 @@ async function messages(raw: Json, world: World): Promise<string[]> {
 }
 
 Deno.test("interpolate() resolves variables and files within texts and maps", async () => {
-  const { values, problems, secrets } = await resolve({
+  const { values, problems, secrets, namesFiles } = await resolve({
     brokers: "${env:KAFKA_HOST}:${env:KAFKA_PORT}",
     password: "${file:/run/secrets/kafka}",
     headers: { a: "x-${env:TIDE_SECRET_A}-${env:KAFKA_HOST}" },
@@ -70,6 +70,7 @@ Deno.test("interpolate() resolves variables and files within texts and maps", as
   assert.equal(values["password"], "hunter2");
   assert.deepEqual({ ...Object(values["headers"]) }, { a: "x-s3cret-broker" });
   assert.deepEqual([...secrets].sort(), ["hunter2", "s3cret"]);
+  assert.ok(namesFiles);
 });
 
 Deno.test("interpolate() does not look again at what took a reference's place", async () => {

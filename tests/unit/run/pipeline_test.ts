@@ -11,7 +11,7 @@ import { SILENT } from "../../../src/base/telemetry.ts";
 import type { Sink } from "../../../src/deliver/mod.ts";
 import { SourceError } from "../../../src/read/mod.ts";
 import type { Position } from "../../../src/record/position.ts";
-import type { OpenedPlugins, PipelineSpec, Prepared } from "../../../src/run/mod.ts";
+import type { OpenedPlugins, PipelineSpec, Plugins, Prepared, Readings } from "../../../src/run/mod.ts";
 import { Pipeline } from "../../../src/run/pipeline.ts";
 import { FakeOutbox } from "../../support/fake_outbox.ts";
 import { instantSink } from "../../support/fake_sink.ts";
@@ -45,6 +45,9 @@ function setup() {
     save: () => Promise.resolve(),
     open: (): Promise<OpenedPlugins> => Promise.resolve(opened(instantSink())),
     prepare: (_spec: PipelineSpec) => Promise.resolve(),
+    /** What the configuration's files hold, if it names any. */
+    readings: { sink: {}, rest: "" } as Readings,
+    reread: null as Prepared["reread"],
   };
   const lease = {
     tryAcquire: () => {
@@ -54,13 +57,6 @@ function setup() {
     },
     renew: () => Promise.resolve(world.holder === "us"),
     release: () => Promise.resolve(void (world.holder = null)),
-  };
-  const prepared: Prepared = {
-    transform: (page) => ({ page, origin: null, rejected: [] }),
-    route: (page) => ({ page: { ...page, ...recordsOf(page) }, origin: null, rejected: [] }),
-    retry: { initialMs: 100, maxMs: 1_000, maxAttempts: 3 },
-    pollIntervalMs: 100,
-    open: () => world.open(),
   };
   const pipeline = new Pipeline({
     spec: SPEC,
@@ -76,9 +72,12 @@ function setup() {
         };
         return { source: outbox, start, offsets: { save }, deadLetters: { keep: () => Promise.resolve() } };
       },
-      report: (_epoch, { state }) => Promise.resolve(void world.states.push(state)),
+      report: (_epoch, { state, code }) =>
+        Promise.resolve(
+          void world.states.push(code !== null && state === "running" ? `${state}: ${code}` : state),
+        ),
     },
-    preparer: { prepare: (spec) => world.prepare(spec).then(() => prepared) },
+    preparer: { prepare: (spec) => world.prepare(spec).then(() => preparedOf(world)) },
     clock,
     log: SILENT,
     leaseMs: LEASE_MS,
@@ -88,8 +87,27 @@ function setup() {
   return { clock, outbox, world, pipeline, pass };
 }
 
-function opened(sink: Sink): OpenedPlugins {
-  return { sink, format: null, close: () => Promise.resolve() };
+/** A configuration that leaves pages as they are, with what a test has put in its place. */
+function preparedOf({ readings, reread, open }: Pick<Prepared, "readings" | "reread" | "open">): Prepared {
+  return {
+    transform: (page) => ({ page, origin: null, rejected: [] }),
+    route: (page) => ({ page: { ...page, ...recordsOf(page) }, origin: null, rejected: [] }),
+    retry: { initialMs: 100, maxMs: 1_000, maxAttempts: 3 },
+    pollIntervalMs: 100,
+    readings,
+    reread,
+    open,
+  };
+}
+
+function opened(sink: Sink): Plugins {
+  return {
+    sink,
+    format: null,
+    notice: null,
+    reconfigure: () => Promise.resolve({ kind: "taken" }),
+    close: () => Promise.resolve(),
+  };
 }
 
 function publish(outbox: FakeOutbox): number {
@@ -202,6 +220,58 @@ for (
     await clock.run(pipeline.stop());
   });
 }
+
+Deno.test("Pipeline reads its files again before it opens a sink again", async () => {
+  const { world, pipeline, pass, clock } = setup();
+  let prepared = 0;
+  world.prepare = () => Promise.resolve(void prepared++);
+  const refusal = misconfigured("PASSWORD", "it is wrong", "Correct it.");
+  world.open = () => Promise.resolve(prepared < 3 ? { fault: refusal } : opened(instantSink()));
+  pipeline.start();
+  await pass(3 * LIMITS.blockedRetryMs);
+  assert.deepEqual([world.states, prepared, world.sessions], [["starting", "blocked", "running"], 3, 1]);
+  await clock.run(pipeline.stop());
+});
+
+Deno.test("Pipeline offers its running sink what a file holds now, and warns while the sink refuses that", async () => {
+  const { world, outbox, pipeline, pass, clock } = setup();
+  const offers: unknown[] = [];
+  const refusal = misconfigured("PASSWORD", "it is wrong", "Correct it.");
+  const reconfigure: Plugins["reconfigure"] = ({ password }) => {
+    offers.push(password);
+    return Promise.resolve(password === "good" ? { kind: "taken" } : { kind: "refused", fault: refusal });
+  };
+  let password = "old";
+  world.open = () => Promise.resolve({ ...opened(instantSink()), notice: "Mind the gap", reconfigure });
+  world.readings = { sink: { password }, rest: "" };
+  world.reread = () => Promise.resolve({ sink: { password }, rest: "" });
+  pipeline.start();
+  for (password of ["bad", "good"]) {
+    await pass(4 * LIMITS.filesPollMs);
+    const id = publish(outbox);
+    await pass(500);
+    assert.equal(world.position?.lastId, id, "messages are delivered all the while");
+  }
+  const notice = "running: SINK_NOTICE";
+  assert.deepEqual(world.states, ["starting", notice, "running: PASSWORD", notice]);
+  assert.deepEqual([offers, world.sessions], [["bad", "good"], 1]);
+  await clock.run(pipeline.stop());
+});
+
+Deno.test("Pipeline begins anew when a file holds something that its sink cannot take while it runs", async () => {
+  const { world, outbox, pipeline, pass, clock } = setup();
+  let rest = "old";
+  world.readings = { sink: {}, rest };
+  world.reread = () => Promise.resolve({ sink: {}, rest });
+  pipeline.start();
+  const id = publish(outbox);
+  await pass(500);
+  rest = "new";
+  world.readings = { sink: {}, rest };
+  await pass(3 * LIMITS.filesPollMs);
+  assert.deepEqual([world.sessions, world.position?.lastId, world.states], [2, id, ["starting", "running"]]);
+  await clock.run(pipeline.stop());
+});
 
 Deno.test("Pipeline does not wait for plugins that are still opening when it is stopped", async () => {
   const { world, pipeline, pass, clock } = setup();

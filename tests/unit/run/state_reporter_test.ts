@@ -96,3 +96,25 @@ Deno.test("StateReporter writes nothing after its end", async () => {
   await clock.run(clock.sleep(60_000));
   assert.equal(attempts, before);
 });
+
+Deno.test("StateReporter warns while the pipeline runs, and of nothing else while it is in trouble", async () => {
+  const written: (string | null)[] = [];
+  const { clock, lines, reporter } = setup((report) => Promise.resolve(void written.push(report.code)));
+  const settle = () => clock.run(clock.sleep(1));
+  const warning = { code: "GAP", reason: "Mind the gap", advice: null };
+  reporter.warn(warning);
+  reporter.tell(RUNNING);
+  await settle();
+  reporter.tell(waiting("a"));
+  await settle();
+  reporter.warn(null);
+  reporter.warn(warning);
+  reporter.tell(RUNNING);
+  await settle();
+  reporter.warn(null);
+  await settle();
+  assert.deepEqual(written, ["GAP", "OUTAGE", "GAP", null]);
+  const told = 'warn Running, with a warning {"code":"GAP","reason":"Mind the gap"}';
+  assert.deepEqual(lines, [told, 'warn Waiting {"code":"OUTAGE","reason":"a"}', told, "info Running {}"]);
+  reporter.end();
+});
