@@ -19,8 +19,15 @@ const PAUSE_MAX_MS = 1_000;
 /** How long a topic is waited for that does not exist: it may be on its way to this broker, or being created by it. */
 export const TOPIC_WAIT_MS = 5_000;
 
-/** How long a broker or a leader is waited for before an outage is reported. An election takes less. */
+/** How long a broker is waited for when none of them answers, before an outage is reported. */
 export const OUTAGE_MS = 10_000;
+
+/**
+ * How long a leader is waited for when the cluster answers. An election takes less, also when the broker has died: the cluster
+ * misses it when its session ends, by default after 9 s (18 s with ZooKeeper), and if it was the controller as well, only
+ * after there is another one.
+ */
+export const ELECTION_MS = 30_000;
 
 /** UNKNOWN_TOPIC_OR_PARTITION. */
 const UNKNOWN_TOPIC = 3;
@@ -170,7 +177,8 @@ export class LeaderSearch {
       if (partition < 0 && leaders.length > 0) return undefined;
       if (code === UNKNOWN_TOPIC && stalledMs >= TOPIC_WAIT_MS) return missingTopic(topic, options);
     }
-    if (stalledMs < Math.min(OUTAGE_MS, options.deliveryTimeoutMs) || holding()) return undefined;
+    const limitMs = this.#fault === undefined ? ELECTION_MS : OUTAGE_MS;
+    if (stalledMs < Math.min(limitMs, options.deliveryTimeoutMs) || holding()) return undefined;
     return stalledBy ?? this.#fault ?? leaderless(topic, partition);
   }
 }

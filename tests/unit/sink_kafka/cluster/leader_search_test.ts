@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { Topic } from "../../../../plugins/sink_kafka/cluster/cluster_port.ts";
 import { parseOptions } from "../../../../plugins/sink_kafka/config/options.ts";
 import {
+  ELECTION_MS,
   LeaderSearch,
   OUTAGE_MS,
   type Stalled,
@@ -128,13 +129,19 @@ Deno.test("LeaderSearch reports an outage after a while, with what is known of i
   assert.equal(state.faults.length, 0);
   await state.clock.pass(1_500);
   assert.deepEqual(state.faults, [state.answer.fault]);
-  const lonely = setup();
+});
+
+Deno.test("LeaderSearch waits for an election as long as the cluster answers", async () => {
+  const { search, state } = setup();
   const broken = unavailable("BROKER_UNREACHABLE", "this one broker");
-  lonely.state.topic = { errorCode: 0, leaders: [1] };
-  lonely.state.stalled = [{ ...stalledAt(lonely.state.clock), stalledBy: broken }];
-  await lonely.state.clock.pass(OUTAGE_MS);
-  lonely.search.unreachable();
-  assert.deepEqual(lonely.state.faults, [broken]);
+  state.topic = { errorCode: 0, leaders: [1] };
+  state.stalled = [{ ...stalledAt(state.clock), stalledBy: broken }];
+  await state.clock.pass(ELECTION_MS - 100);
+  search.unreachable();
+  assert.deepEqual(state.faults, []);
+  await state.clock.pass(100);
+  search.unreachable();
+  assert.deepEqual(state.faults, [broken]);
 });
 
 Deno.test("LeaderSearch reports no outage while batches are held that may have been written", async () => {
