@@ -139,7 +139,11 @@ export class FakeCluster implements ClusterPort {
     if (this.#happens(this.faults.errors)) return CODES.notEnoughReplicas;
     if (batch.producerId >= 0n && this.#happens(this.faults.expires)) return CODES.invalidProducerId;
     const code = partition.append(batch);
-    if (code !== CODES.none || !this.#happens(this.faults.errors)) return code;
+    if (code !== CODES.none) return code;
+    // The next leader has the batch, and this one can only say that it leads no more.
+    if (this.#happens(this.faults.moves)) this.#move(partition);
+    if (partition.leader !== node) return CODES.notLeader;
+    if (!this.#happens(this.faults.errors)) return code;
     return this.#happens(0.5) ? CODES.requestTimedOut : CODES.notEnoughReplicasAfterAppend;
   }
 

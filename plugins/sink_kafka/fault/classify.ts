@@ -216,13 +216,18 @@ export const ERROR_CLASSES: ReadonlyMap<number, ErrorClass> = new Map([
   ]),
 ]);
 
-/** Errors after which it is not known whether the batch was written, or known that it was. */
+/**
+ * Errors after which it is not known whether the batch was written, or known that it was. A broker that loses the lead, or the
+ * partition, while a batch waits for its replicas answers like one that never had it, and the next leader may have the batch.
+ */
 const MAY_BE_WRITTEN: ReadonlySet<string> = new Set([
   "KAFKA_STORAGE_ERROR",
   "NETWORK_EXCEPTION",
   "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
+  "NOT_LEADER_OR_FOLLOWER",
   "REQUEST_TIMED_OUT",
   "UNKNOWN_SERVER_ERROR",
+  "UNKNOWN_TOPIC_OR_PARTITION",
 ]);
 
 /** Whether a batch that was answered with `code` may have been written all the same. */

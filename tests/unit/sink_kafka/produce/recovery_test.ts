@@ -76,7 +76,12 @@ Deno.test("recover() puts what came back before what waits", () => {
   queue.waiting.push(waiting);
   assert.equal(recovered(queue).refresh, true);
   assert.deepEqual(queue.waiting, [...batches, waiting]);
-  assert.ok(!batches[0]!.mayBeWritten);
+});
+
+Deno.test("recover() notes which batches may have been written without an acknowledgement", () => {
+  const { queue, batches } = returnedQueue([1, refused(19)], [1, refused(6)], [1, LOST]);
+  recovered(queue);
+  assert.deepEqual(batches.map(({ mayBeWritten }) => mayBeWritten), [false, true, true]);
 });
 
 Deno.test("recover() takes a gap behind a refused batch for what it is", () => {
