@@ -37,6 +37,7 @@ export interface Metadata {
 export interface TopicMetadata {
   readonly name?: string | null | undefined;
   readonly errorCode: number;
+  readonly topicId?: string | undefined;
   readonly partitions: readonly {
     readonly errorCode: number;
     readonly partitionIndex: number;

@@ -144,7 +144,8 @@ export class Cluster implements ClusterPort {
     const { clientRack } = this.#options;
     for (const topic of metadata.topics) {
       if (typeof topic.name !== "string") continue;
-      this.#topics.set(topic.name, learnTopic(topic, metadata.brokers, clientRack));
+      const before = this.#topics.get(topic.name);
+      this.#topics.set(topic.name, learnTopic(topic, metadata.brokers, clientRack, before));
     }
     for (const [key, connection] of this.#connections) if (connection.lost) this.#connections.delete(key);
   }

@@ -17,6 +17,8 @@ export interface Producer {
 export interface Topic {
   /** The error that the cluster answered with, 0 for none. */
   readonly errorCode: number;
+  /** Of this topic alone: when it is deleted and created again, it has another one. Absent where the cluster names none. */
+  readonly id?: string;
   /** For each partition, the node that leads it, or -1. */
   readonly leaders: readonly number[];
   /** The partitions for records whose key does not choose one, at least one; absent when all are alike. */
