@@ -5,7 +5,7 @@
  * @module
  */
 
-import { lookup, type LookupAddress } from "node:dns";
+import { lookup } from "node:dns";
 import {
   type ClientRequest,
   type IncomingMessage,
@@ -43,15 +43,22 @@ export interface HttpAnswer {
   readonly text: string;
 }
 
+/** Looks a name up. */
+export type Lookup = NonNullable<RequestOptions["lookup"]>;
+
 /** Thrown for a name that stands for a metadata service. */
 export class MetadataHostError extends Error {
   override readonly name = "MetadataHostError";
 }
 
-/** Send a request. Rejects with what the system says when there is no whole answer in time. */
-export function sendHttp(request: HttpRequest, clock: Clock): Promise<HttpAnswer> {
+/**
+ * Send a request. Rejects with what the system says when there is no whole answer in time.
+ *
+ * @param system looks names up
+ */
+export function sendHttp(request: HttpRequest, clock: Clock, system: Lookup = lookup): Promise<HttpAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
-  const sent = start(request);
+  const sent = start(request, system);
   const callOff = clock.after(
     ANSWER_WITHIN_MS,
     () => sent.destroy(new Error(`No answer within ${ANSWER_WITHIN_MS / 1_000} seconds`)),
@@ -65,7 +72,7 @@ export function sendHttp(request: HttpRequest, clock: Clock): Promise<HttpAnswer
   });
 }
 
-function start({ url, method, headers, body, ca, metadata }: HttpRequest): ClientRequest {
+function start({ url, method, headers, body, ca, metadata }: HttpRequest, system: Lookup): ClientRequest {
   const form = body === undefined
     ? {}
     : { "content-type": "application/x-www-form-urlencoded", "content-length": String(byteLength(body)) };
@@ -74,7 +81,7 @@ function start({ url, method, headers, body, ca, metadata }: HttpRequest): Clien
     headers: { accept: "application/json", "user-agent": "pg-tide", ...form, ...headers },
     // A connection of its own, which ends with the answer: the next request comes minutes later.
     agent: false,
-    ...(metadata === true ? {} : { lookup: lookupOthers }),
+    lookup: metadata === true ? system : guardedLookup(system),
   };
   return url.protocol === "https:"
     ? requestHttps(url, { ...options, minVersion: "TLSv1.2", ...(ca === undefined ? {} : { ca }) })
@@ -85,17 +92,17 @@ function byteLength(text: string): number {
   return new TextEncoder().encode(text).length;
 }
 
-/** Look a name up as the system does, and find nothing where it leads to a metadata service. */
-const lookupOthers: NonNullable<RequestOptions["lookup"]> = (hostname, options, done) => {
-  lookup(hostname, options, (error, address: string | LookupAddress[], family) => {
-    const addresses = Array.isArray(address) ? address.map((one) => one.address) : [address];
-    const guarded = error === null ? addresses.find(isMetadataHost) : undefined;
-    const refusal = guarded === undefined ? error : new MetadataHostError(
-      `${hostname} leads to ${guarded}, which hands out the identity of the relay's machine`,
-    );
-    done(refusal, address, family);
-  });
-};
+/** What looks a name up: as the system does, but it finds nothing where a name leads to a metadata service. */
+function guardedLookup(system: Lookup): Lookup {
+  return (hostname, options, done) =>
+    system(hostname, options, (error, address, family) => {
+      const found = Array.isArray(address) ? address.map((one) => one.address) : [address];
+      const guarded = error === null ? found.find(isMetadataHost) : undefined;
+      if (guarded === undefined) return done(error, address, family);
+      const problem = `${hostname} leads to ${guarded}, which hands out the identity of the relay's machine`;
+      done(new MetadataHostError(problem), address, family);
+    });
+}
 
 async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
   let text = "";
