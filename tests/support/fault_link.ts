@@ -67,14 +67,10 @@ export class FaultLink {
     client.on("data", (bytes) => this.#receive(bytes));
     server.on("data", (bytes) => this.#return(bytes));
     for (const socket of [client, server]) socket.on("error", () => {});
-    client.on("close", () => server.end());
+    // What was decided to arrive late is still to be sent.
+    client.on("close", () => this.#cut || server.end());
     server.on("end", () => this.#dumb || client.end());
     server.on("close", () => this.#dumb || client.destroy());
-  }
-
-  /** Whether the client has a request that it was given no answer to. */
-  get busy(): boolean {
-    return this.#expected.length > 0;
   }
 
   /** End it at once. */
@@ -185,7 +181,7 @@ export class FaultLink {
       return this.#ports.rewrite(frame, head, decision);
     }
     this.#note(dealt);
-    return refuseProducerId(frame, coordinatorCode(decision.chance));
+    return refuseProducerId(frame, decision.code ?? coordinatorCode(decision.chance));
   }
 
   /** Give the client the answers that it can be given, in the order of its requests. */
@@ -197,9 +193,10 @@ export class FaultLink {
   }
 
   async #answer(expected: Expected): Promise<void> {
-    const { decision: { holdAnswerMs, kind } } = expected;
+    const { decision: { holdAnswerMs, kind, until } } = expected;
     const answer = expected.answer!;
     await this.#pauses.pause(holdAnswerMs);
+    await until;
     if (this.#cut || this.#dumb) return;
     if (kind === "cut after") return this.#reset(expected);
     if (kind === "cut answer") {

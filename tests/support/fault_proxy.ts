@@ -14,7 +14,15 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { chanceOf } from "./chance.ts";
 import { FaultLedger } from "./fault_ledger.ts";
 import { FaultLink, type LinkPorts } from "./fault_link.ts";
-import { decide, decideConnection, type Decision, type FaultMix, mixOf } from "./fault_schedule.ts";
+import {
+  decide,
+  decideConnection,
+  type Decision,
+  type FaultMix,
+  mixOf,
+  type Occasion,
+  type Planned,
+} from "./fault_schedule.ts";
 import { FaultTrace } from "./fault_trace.ts";
 import type { RequestHead } from "./kafka_wire.ts";
 import {
@@ -35,8 +43,12 @@ export interface FaultProxyOptions {
   readonly mix?: FaultMix;
   /** How many brokers it pretends to be. @default 3 */
   readonly nodes?: number;
+  /** Where it listens. @default 127.0.0.1 */
+  readonly host?: string;
   /** The highest version of some requests, by their numbers, that is offered. */
   readonly versions?: ReadonlyMap<number, number>;
+  /** What is to happen to a request, where chance has no say. */
+  readonly plan?: (occasion: Occasion, apiKey: number) => Planned | undefined;
 }
 
 /** A proxy that pretends to be a cluster. */
@@ -44,6 +56,8 @@ export class FaultProxy implements AsyncDisposable {
   readonly trace = new FaultTrace();
   /** What happens from now on; may be changed while it runs. */
   mix: FaultMix;
+  /** Where it listens. */
+  readonly nodes: readonly AdvertisedNode[];
   /** What clients are told about the nodes; may be changed while it runs. */
   advertised: readonly AdvertisedNode[];
   /** What the proxy itself stumbled over: a test must find none. */
@@ -57,24 +71,19 @@ export class FaultProxy implements AsyncDisposable {
   readonly #connections = new Map<number, number>();
 
   private constructor(options: FaultProxyOptions) {
-    const { nodes = 3, seed } = options;
+    const { host = "127.0.0.1", nodes = 3, seed } = options;
     this.#options = options;
     this.mix = options.mix ?? mixOf(seed);
-    this.advertised = Array.from({ length: nodes }, (_, i) => ({
-      nodeId: 1 + i,
-      host: "127.0.0.1",
-      port: freePort(),
-    }));
-    this.#servers = this.advertised.map(({ nodeId }) =>
-      createServer((client) => this.#accept(client, nodeId))
-    );
+    this.nodes = Array.from({ length: nodes }, (_, i) => ({ nodeId: 1 + i, host, port: freePort() }));
+    this.advertised = this.nodes;
+    this.#servers = this.nodes.map(({ nodeId }) => createServer((client) => this.#accept(client, nodeId)));
   }
 
   /** Open it. */
   static async start(options: FaultProxyOptions): Promise<FaultProxy> {
     const proxy = new FaultProxy(options);
     await Promise.all(proxy.#servers.map((server, i) => {
-      server.listen(proxy.advertised[i]!.port, "127.0.0.1");
+      server.listen(proxy.nodes[i]!.port, proxy.nodes[i]!.host);
       return once(server, "listening");
     }));
     return proxy;
@@ -82,9 +91,22 @@ export class FaultProxy implements AsyncDisposable {
 
   /** The addresses of its nodes, as clients take them. */
   get brokers(): string {
-    return this.#servers.map((server) => `127.0.0.1:${(server.address() as { port: number }).port}`).join(
-      ",",
-    );
+    return this.nodes.map(({ host, port }) => `${host.includes(":") ? `[${host}]` : host}:${port}`).join(",");
+  }
+
+  /** How many connections to a node there have been. */
+  connectionsOf(nodeId: number): number {
+    return this.#connections.get(nodeId) ?? 0;
+  }
+
+  /** Say who leads a partition from now on. */
+  lead(topic: string, partition: number, nodeId: number): void {
+    this.#leaders.set(`${topic}/${partition}`, nodeId);
+  }
+
+  /** Reset every connection there is. */
+  cut(): void {
+    for (const link of this.#links) link.destroy();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -113,8 +135,7 @@ export class FaultProxy implements AsyncDisposable {
     let request = 0;
     this.#join(client, {
       ledger: this.#ledger,
-      decide: ({ apiKey }) =>
-        decide(this.#options.seed, this.mix, { ...occasion, request: ++request }, apiKey),
+      decide: ({ apiKey }) => this.#decide({ ...occasion, request: ++request }, apiKey),
       leads: (topic, partition) => this.#leaderOf(topic, partition) === nodeId,
       move: (topic, partition) => this.#move(topic, partition),
       rewrite: (answer, head, decision) => this.#rewrite(answer, head, decision),
@@ -122,6 +143,11 @@ export class FaultProxy implements AsyncDisposable {
         this.trace.note(kind, `${name}, request ${correlationId} of ${apiKey}: ${what}`),
       onError: (error) => this.errors.push(error),
     });
+  }
+
+  #decide(occasion: Occasion, apiKey: number): Decision {
+    const { plan, seed } = this.#options;
+    return { ...decide(seed, this.mix, occasion, apiKey), ...plan?.(occasion, apiKey) };
   }
 
   #join(client: Socket, ports: LinkPorts): void {

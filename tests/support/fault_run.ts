@@ -44,6 +44,9 @@ export interface FaultRunResult {
 /** How long all of it may take. */
 const WITHIN_MS = 180_000;
 
+/** How soon the kernel tries again after a fault that a person must mend, in milliseconds. */
+const MEND_MS = 100;
+
 interface Load {
   readonly topic: string;
   readonly records: NumberedRecords;
@@ -112,17 +115,32 @@ async function deliverAll(
   const open = run.open ?? openInProcess;
   const limit = { what: "the sink to open", timeoutMs: WITHIN_MS };
   await using delivery = new Delivery(await waitUntil(() => open(fields).catch(() => undefined), limit));
-  const chance = chanceOf(run.seed, 4);
-  let left = run.count;
-  while (left > 0) {
-    if (left < run.count / 5) proxy.mix = NO_FAULTS;
-    const count = Math.min(left, 1 + Math.floor(400 * chance()));
-    left -= count;
-    await delivery.offer(loads[0]!.topic, shuffled(loads, count, chance));
+  // What a person must mend is mended at once.
+  const mending = setInterval(() => delivery.poke(), MEND_MS);
+  try {
+    await offerAll(run, loads, proxy, delivery);
+    await delivery.drained();
+  } finally {
+    clearInterval(mending);
   }
-  await delivery.drained();
   assert.deepEqual(delivery.letters, []);
   return delivery.states.length;
+}
+
+/** Give the sink all records, the last fifth of them without any trouble. */
+async function offerAll(
+  { count, seed }: FaultRun,
+  loads: readonly Load[],
+  proxy: FaultProxy,
+  delivery: Delivery,
+): Promise<void> {
+  const chance = chanceOf(seed, 4);
+  for (let left = count; left > 0;) {
+    if (left < count / 5) proxy.mix = NO_FAULTS;
+    const next = Math.min(left, 1 + Math.floor(400 * chance()));
+    left -= next;
+    await delivery.offer(loads[0]!.topic, shuffled(loads, next, chance));
+  }
 }
 
 /** The next records of all topics, mixed. */

@@ -29,6 +29,8 @@ const MOST = {
   "swallow": 2,
   /** Some partitions are answered with an error, and the broker does not get them. */
   "refuse": 14,
+  /** The same, with an error that a person must mend: the generation ends at once, whatever is in flight. */
+  "forbid": 4,
   /** The same, with an error about the producer or its numbers. */
   "miscount": 12,
   /** The broker writes, and its answer is changed into an error after which it may have written. */
@@ -85,17 +87,26 @@ export interface Decision {
   /** How long the request, and its answer, are held. */
   readonly holdMs: number;
   readonly holdAnswerMs: number;
+  /** The error that a fault is told with, where chance has no say. */
+  readonly code?: number;
+  /** The answer is held until then. */
+  readonly until?: Promise<void>;
   /** For what else is to be decided about it. */
   readonly chance: Chance;
 }
 
+/** What a test wants to happen to one request. */
+export type Planned = Partial<Pick<Decision, "kind" | "code" | "until">>;
+
 /** Held requests and answers are held for less than this. */
 const HOLD_MS = 12;
 
-/** What happens in the run of `seed`: each kind of fault is left out of half of the runs. */
+/** What happens in the run of `seed`: each kind of fault is left out of half of the runs, one that repeats records of more. */
 export function mixOf(seed: number): FaultMix {
   const chance = chanceOf(seed);
-  const mix = mixBy((kind) => chance() < 0.5 ? 0 : (0.2 + 0.8 * chance()) * MOST[kind] / 100);
+  const mix = mixBy((kind) =>
+    chance() < (kind === "forbid" ? 0.7 : 0.5) ? 0 : (0.2 + 0.8 * chance()) * MOST[kind] / 100
+  );
   const sum = ON_REQUESTS.get(PRODUCE_KEY)!.reduce((total, kind) => total + mix[kind], 0);
   const scale = Math.min(1, MOST_TOGETHER / sum);
   return mixBy((kind) => mix[kind] * scale);
@@ -136,6 +147,8 @@ const NOT_WRITTEN_NEW = [2, 10];
 const NUMBERS = [45, 59, 47, 49, 90];
 /** Errors after which the batch was written, or may have been. */
 const WRITTEN = [7, 20, 13, 56, -1];
+/** TOPIC_AUTHORIZATION_FAILED. */
+export const FORBIDDEN = 29;
 /** Errors of the coordinator of producer ids. */
 const COORDINATOR = [14, 15, 16, 51];
 

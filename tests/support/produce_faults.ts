@@ -6,7 +6,14 @@
 
 import type { Buffer } from "node:buffer";
 import type { FaultLedger } from "./fault_ledger.ts";
-import { type Decision, denialCode, type FaultKind, numbersCode, refusalCode } from "./fault_schedule.ts";
+import {
+  type Decision,
+  denialCode,
+  type FaultKind,
+  FORBIDDEN,
+  numbersCode,
+  refusalCode,
+} from "./fault_schedule.ts";
 import type { RequestHead } from "./kafka_wire.ts";
 import {
   type PartitionAnswer,
@@ -69,28 +76,34 @@ export function deal(request: ProduceRequest, decision: Decision, ports: Produce
 /** The error that a batch is answered with instead of being given to the broker, if it is. */
 function refusalOf(
   batch: SentBatch,
-  { chance, kind }: Decision,
+  decision: Decision,
   head: RequestHead,
   { ledger, leads, note }: ProduceFaultPorts,
 ): number | undefined {
   if (!leads(batch.topic, batch.partition)) return NOT_LEADER;
-  const spared = chance() < SPARED;
-  const code = kind === "refuse"
-    ? refusalCode(chance, batch.count > 1 && ledger.isNew(batch))
-    : numbersCode(chance);
-  const may = kind === "refuse" || (kind === "miscount" && ledger.mayMiscount(batch));
-  if (spared || !may) return undefined;
-  note(kind, head, `${nameOf(batch)} is answered with ${code}`);
+  const { kind } = decision;
+  if (kind !== "refuse" && kind !== "forbid" && kind !== "miscount") return undefined;
+  const code = decision.code ?? drawnCode(batch, decision, ledger);
+  if (code !== undefined) note(kind, head, `${nameOf(batch)} is answered with ${code}`);
   return code;
+}
+
+/** An error by chance that a broker may answer this batch with; undefined to spare it. */
+function drawnCode(batch: SentBatch, { chance, kind }: Decision, ledger: FaultLedger): number | undefined {
+  if (chance() < SPARED) return undefined;
+  if (kind === "forbid") return FORBIDDEN;
+  if (kind === "refuse") return refusalCode(chance, batch.count > 1 && ledger.isNew(batch));
+  return ledger.mayMiscount(batch) ? numbersCode(chance) : undefined;
 }
 
 /** What the client gets instead of the broker's answer. */
 export function changeAnswer(frame: Buffer, dealt: Dealt, { ledger, note }: ProduceFaultPorts): Buffer {
-  const { decision: { chance, kind }, given, head, refused } = dealt;
+  const { decision: { chance, code: wanted, kind }, given, head, refused } = dealt;
   const answer = readProduceAnswer(frame, head.version);
   const said = answer.partitions.map((partition) => {
-    if (kind !== "deny" || partition.errorCode !== 0 || chance() < SPARED) return partition;
-    const errorCode = denialCode(chance);
+    if (kind !== "deny" || partition.errorCode !== 0) return partition;
+    if (wanted === undefined && chance() < SPARED) return partition;
+    const errorCode = wanted ?? denialCode(chance);
     note(
       kind,
       head,

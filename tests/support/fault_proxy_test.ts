@@ -1,0 +1,267 @@
+import { strict as assert } from "node:assert";
+import { Buffer } from "node:buffer";
+import { codecOf } from "../../plugins/sink_kafka/record/compression.ts";
+import { stampBatch } from "../../plugins/sink_kafka/record/record_batch.ts";
+import { FaultProxy } from "./fault_proxy.ts";
+import { type FaultKind, NO_FAULTS, type Planned } from "./fault_schedule.ts";
+import { type SharedKafka, sharedKafka } from "./kafka.ts";
+import { batchOf } from "./kafka_batches.ts";
+import { FrameSplitter, WireReader, WireWriter } from "./kafka_wire.ts";
+import { METADATA_KEY } from "./metadata_wire.ts";
+import { type PartitionAnswer, PRODUCE_KEY, readProduceAnswer, writeProduce } from "./produce_wire.ts";
+import { type TestTopic, testTopic } from "./test_topic.ts";
+import { waitUntil } from "./wait.ts";
+
+const VERSION = 9;
+
+/** A client that knows nothing but bytes. */
+class RawClient implements Disposable {
+  readonly #connection: Deno.Conn;
+  readonly #answers = new FrameSplitter();
+  /** Frames that have arrived. */
+  readonly received: Buffer[] = [];
+  /** How many bytes have arrived. */
+  bytes = 0;
+  /** How the connection ended: by the other side, or with an error. */
+  readonly ended: Promise<"closed" | "reset">;
+
+  private constructor(connection: Deno.Conn) {
+    this.#connection = connection;
+    this.ended = this.#read();
+  }
+
+  static async to(address: string): Promise<RawClient> {
+    const [hostname, port] = address.split(":");
+    return new RawClient(await Deno.connect({ hostname: hostname!, port: Number(port) }));
+  }
+
+  async send(frame: Uint8Array): Promise<void> {
+    for (let at = 0; at < frame.length;) at += await this.#connection.write(frame.subarray(at));
+  }
+
+  async answer(): Promise<Buffer> {
+    return await waitUntil(() => this.received.shift(), { what: "an answer" });
+  }
+
+  [Symbol.dispose](): void {
+    try {
+      this.#connection.close();
+    } catch {
+      // The other side has closed it.
+    }
+  }
+
+  async #read(): Promise<"closed" | "reset"> {
+    const buffer = new Uint8Array(65_536);
+    try {
+      for (let n = await this.#connection.read(buffer); n !== null; n = await this.#connection.read(buffer)) {
+        this.bytes += n;
+        this.received.push(...this.#answers.push(Buffer.from(buffer.slice(0, n))));
+      }
+      return "closed";
+    } catch {
+      return "reset";
+    }
+  }
+}
+
+/** A Produce request with one record for partition 0. */
+function produceRequest(topic: string, correlationId: number, sequence = -1): Buffer {
+  const batch = batchOf();
+  batch.seal(codecOf("none"));
+  const [producerId, producerEpoch] = sequence < 0 ? [-1n, -1] : [999_999_999n, 0];
+  stampBatch(batch.bytes!, { producerId, producerEpoch, baseSequence: sequence });
+  const bytes = Buffer.from(batch.bytes!);
+  const head = { apiKey: PRODUCE_KEY, version: VERSION, correlationId, clientId: "raw" };
+  const sent = { topic, partition: 0, bytes, producerId, epoch: producerEpoch, sequence, count: 1 };
+  return writeProduce({ head, acks: -1, timeoutMs: 10_000, batches: [sent] });
+}
+
+/** A proxy that does one thing to the first Produce request, a client, and the topic behind. */
+async function withFault(
+  planned: Planned,
+  test: (context: { proxy: FaultProxy; client: RawClient; topic: TestTopic }) => Promise<void>,
+  kafka: SharedKafka,
+): Promise<void> {
+  await using topic = await testTopic(kafka, 1);
+  await using proxy = await FaultProxy.start({
+    brokers: kafka.brokers,
+    seed: 1,
+    nodes: 1,
+    mix: NO_FAULTS,
+    plan: ({ connection, request }) => connection === 1 && request === 1 ? planned : undefined,
+  });
+  using client = await RawClient.to(proxy.brokers);
+  await client.send(produceRequest(topic.name, 7, planned.kind === "miscount" ? 0 : -1));
+  await test({ proxy, client, topic });
+  assert.deepEqual(proxy.errors, []);
+  assert.equal(proxy.trace.total, 1);
+  assert.equal(proxy.trace.count(planned.kind!), 1);
+}
+
+async function partitionOf(client: RawClient): Promise<PartitionAnswer> {
+  const { correlationId, partitions } = readProduceAnswer(await client.answer(), VERSION);
+  assert.equal(correlationId, 7);
+  return partitions[0]!;
+}
+
+Deno.test("FaultProxy does to a request what its faults are called, and the broker has what it then should have", async (t) => {
+  const kafka = await sharedKafka();
+  const cuts: readonly [FaultKind, written: number][] = [
+    ["cut before", 0],
+    ["cut within", 0],
+    ["cut after", 1],
+    ["cut answer", 1],
+    ["late", 1],
+  ];
+  for (const [kind, written] of cuts) {
+    await t.step(
+      `${kind}: the client has no answer, the broker ${written} records`,
+      () =>
+        withFault({ kind }, async ({ client, topic }) => {
+          assert.notEqual(await client.ended, undefined);
+          assert.deepEqual(client.received, []);
+          if (kind !== "cut answer") assert.equal(client.bytes, 0);
+          if (written > 0) {
+            await waitUntil(async () => await topic.count() === 1, { what: "the broker to write" });
+          }
+          assert.equal(await topic.count(), written);
+        }, kafka),
+    );
+  }
+  await t.step("refuse, miscount: the client has an error, the broker nothing", async () => {
+    for (const [kind, code] of [["refuse", 19], ["miscount", 45]] as const) {
+      await withFault({ kind, code }, async ({ client, topic }) => {
+        assert.equal((await partitionOf(client)).errorCode, code);
+        assert.equal(await topic.count(), 0);
+      }, kafka);
+    }
+  });
+  await t.step(
+    "deny: the client has an error, the broker the record",
+    () =>
+      withFault({ kind: "deny", code: 20 }, async ({ client, topic }) => {
+        assert.equal((await partitionOf(client)).errorCode, 20);
+        assert.equal(await topic.count(), 1);
+      }, kafka),
+  );
+  await t.step(
+    "throttle: the answer asks for a pause",
+    () =>
+      withFault({ kind: "throttle" }, async ({ client }) => {
+        assert.equal(readProduceAnswer(await client.answer(), VERSION).throttleMs, 60);
+      }, kafka),
+  );
+  await t.step(
+    "dribble: all of it arrives, in pieces",
+    () =>
+      withFault({ kind: "dribble" }, async ({ client, topic }) => {
+        assert.equal((await partitionOf(client)).errorCode, 0);
+        assert.equal(await topic.count(), 1);
+      }, kafka),
+  );
+  for (const [kind, written] of [["hang", 1], ["swallow", 3]] as const) {
+    await t.step(
+      `${kind}: the client hears nothing any more, and the broker has ${written} of three records`,
+      () =>
+        withFault({ kind }, async ({ client, proxy, topic }) => {
+          await client.send(produceRequest(topic.name, 8));
+          using other = await RawClient.to(proxy.brokers);
+          await other.send(produceRequest(topic.name, 9));
+          assert.equal(readProduceAnswer(await other.answer(), VERSION).partitions[0]!.errorCode, 0);
+          await waitUntil(async () => await topic.count() === written, { what: "the broker to write" });
+          assert.equal(client.bytes, 0);
+        }, kafka),
+    );
+  }
+  await t.step("move: the partition has another leader, and this one says so", async () => {
+    await using topic = await testTopic(kafka, 1);
+    await using proxy = await FaultProxy.start({
+      brokers: kafka.brokers,
+      seed: 1,
+      nodes: 2,
+      mix: NO_FAULTS,
+      plan: ({ node, request }, key) =>
+        key === PRODUCE_KEY && node === 1 && request === 1 ? { kind: "move" } : undefined,
+    });
+    proxy.lead(topic.name, 0, 1);
+    const [first, second] = proxy.brokers.split(",");
+    using before = await RawClient.to(first!);
+    using after = await RawClient.to(second!);
+    await before.send(produceRequest(topic.name, 7));
+    assert.equal((await partitionOf(before)).errorCode, 6);
+    assert.deepEqual(leadersIn(await askMetadata(after, topic.name)), [2]);
+    await after.send(produceRequest(topic.name, 7));
+    assert.equal((await partitionOf(after)).errorCode, 0);
+  });
+});
+
+Deno.test("FaultProxy does to connections what its faults are called", async () => {
+  const kafka = await sharedKafka();
+  await using topic = await testTopic(kafka, 1);
+  const shared = { brokers: kafka.brokers, seed: 1, nodes: 1 };
+  await using resetting = await FaultProxy.start({ ...shared, mix: { ...NO_FAULTS, reset: 1 } });
+  // It may be so quick that there seems to have been no connection.
+  const ended = RawClient.to(resetting.brokers).then((client) => client.ended, () => "reset");
+  assert.equal(await ended, "reset");
+  await using muting = await FaultProxy.start({ ...shared, mix: { ...NO_FAULTS, mute: 1 } });
+  using mute = await RawClient.to(muting.brokers);
+  await mute.send(produceRequest(topic.name, 1));
+  muting.mix = NO_FAULTS;
+  using later = await RawClient.to(muting.brokers);
+  await later.send(produceRequest(topic.name, 2));
+  await later.answer();
+  assert.equal(mute.bytes, 0);
+  assert.equal(await topic.count(), 1);
+  assert.deepEqual([resetting.trace.count("reset"), muting.trace.count("mute")], [1, 1]);
+});
+
+Deno.test("FaultProxy pretends to be a cluster", async () => {
+  const kafka = await sharedKafka();
+  await using topic = await testTopic(kafka, 40);
+  await using proxy = await FaultProxy.start({ brokers: kafka.brokers, seed: 1, nodes: 3, mix: NO_FAULTS });
+  using client = await RawClient.to(proxy.brokers.split(",")[0]!);
+  const leaders = leadersIn(await askMetadata(client, topic.name));
+  assert.equal(leaders.length, 40);
+  assert.deepEqual(new Set(leaders), new Set([1, 2, 3]));
+  proxy.mix = { ...NO_FAULTS, leaderless: 1 };
+  assert.ok(leadersIn(await askMetadata(client, topic.name)).includes(-1));
+});
+
+/** Ask for a topic's metadata, version 12. */
+async function askMetadata(client: RawClient, topic: string): Promise<Buffer> {
+  const head = new WireWriter().int16(METADATA_KEY).int16(12).int32(1).string("raw", false).tags(true);
+  const topics = head.count(1, true).raw(Buffer.alloc(16)).string(topic, true).tags(true);
+  // No topics are made, and no operations are asked for.
+  await client.send(topics.raw(Buffer.from([0, 0])).tags(true).frame());
+  return await client.answer();
+}
+
+/** The leaders of the one topic in an answer to Metadata, by partition. */
+function leadersIn(frame: Buffer): number[] {
+  const reader = WireReader.ofAnswer(frame, true);
+  reader.int32();
+  for (let brokers = reader.count(true); brokers > 0; brokers--) {
+    reader.int32();
+    reader.string(true);
+    reader.int32();
+    reader.string(true);
+    reader.tags(true);
+  }
+  reader.string(true);
+  reader.int32();
+  assert.equal(reader.count(true), 1);
+  assert.equal(reader.int16(), 0);
+  reader.string(true);
+  reader.skip(17);
+  const leaders: number[] = [];
+  for (let partitions = reader.count(true); partitions > 0; partitions--) {
+    reader.int16();
+    const partition = reader.int32();
+    leaders[partition] = reader.int32();
+    reader.int32();
+    for (let lists = 3; lists > 0; lists--) reader.skip(4 * reader.count(true));
+    reader.tags(true);
+  }
+  return leaders;
+}
