@@ -20,6 +20,9 @@ function* securityNotices({ sasl, tls }: Options): Generator<string> {
   if (sasl?.mechanism === "PLAIN" && tls === undefined) {
     yield "sasl_password is sent unencrypted, because tls_enabled is false";
   }
+  if (sasl?.mechanism === "OAUTHBEARER" && tls === undefined) {
+    yield "tokens are sent unencrypted, because tls_enabled is false: whoever is on the way can use them until they expire";
+  }
 }
 
 function* deliveryNotices(

@@ -90,9 +90,10 @@ export class Endpoint {
     ));
   }
 
-  /** Its URL without parameters, in which a secret could be. */
+  /** Its URL without what could be secret: parameters, and the path by which a container is recognised. */
   get shownUrl(): string {
-    return shownUrl(this.#identity.url);
+    const { metadata, url } = this.#identity;
+    return metadata === true ? new URL(url).origin : shownUrl(url);
   }
 
   #unreachable(error: unknown): FaultError {

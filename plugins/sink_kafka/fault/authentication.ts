@@ -80,7 +80,7 @@ function awsIdentity({ source }: Extract<Sasl, { mechanism: "AWS_MSK_IAM" }>): s
     case "web_identity":
       return `role ${source.roleArn}`;
     default:
-      return `the ${source.kind} (${shownUrl(source.url)})`;
+      return `this ${source.kind}`;
   }
 }
 

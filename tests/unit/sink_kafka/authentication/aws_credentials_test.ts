@@ -30,6 +30,11 @@ async function faultOf(source: AwsCredentialSource): Promise<Exclude<Fault, { ki
   );
   assert.ok(error instanceof FaultError && error.fault.kind !== "hosts", String(error));
   assert.ok(!JSON.stringify(error.fault).includes(secretAccessKey), "the secret is told");
+  assert.doesNotMatch(
+    JSON.stringify(error.fault),
+    /v1\/credentials/,
+    "the path by which a container is recognised is told",
+  );
   return error.fault;
 }
 
