@@ -78,6 +78,17 @@ export class KafkaTools {
     await this.#succeed(candidates, args, { input: lines });
   }
 
+  /** Give a user of SCRAM a password with `kafka-configs`, and make the user if there is none. Open connections stay. */
+  async setPassword(username: string, password: string, mechanism = "SCRAM-SHA-512"): Promise<void> {
+    const candidates: [string, string] = [
+      "org.apache.kafka.tools.ConfigCommand",
+      "kafka.admin.ConfigCommand",
+    ];
+    const user = ["--entity-type", "users", "--entity-name", username];
+    const change = ["--alter", "--add-config", `${mechanism}=[password=${password}]`];
+    await this.#succeed(candidates, ["--bootstrap-server", this.#brokers, ...user, ...change]);
+  }
+
   /** What `kafka-dump-log` says about segment files: batches, producer ids, sequences, codecs. */
   async dumpLog(files: readonly string[], args: readonly string[] = []): Promise<string> {
     const candidates: [string, string] = [

@@ -74,10 +74,14 @@ function untrusted(told: Told, where: string, tls: Tls): Fault {
         "correct that, or have a certificate made for it",
     );
   }
-  const authority = tls.ca === undefined
-    ? "Set tls_ca_cert to the authority that signed the broker's certificate"
-    : "Verify that tls_ca_cert is the authority that signed the broker's certificate, and that the broker sends those between";
-  return misconfigured("TLS_CERTIFICATE", reason, `${authority}; and that the certificate has not expired`);
+  return misconfigured(
+    "TLS_CERTIFICATE",
+    reason,
+    tls.ca === undefined
+      ? "Set tls_ca_cert to the authority that signed the broker's certificate. It must not have expired either"
+      : "Verify that tls_ca_cert is the authority that signed the broker's certificate, that the broker sends the certificates of those " +
+        "between, and that its certificate has not expired",
+  );
 }
 
 function clientWanted(where: string): Fault {
