@@ -29,10 +29,20 @@ import {
   type AdvertisedNode,
   API_VERSIONS_KEY,
   capVersions,
+  INIT_PRODUCER_ID_KEY,
   METADATA_KEY,
   rewriteMetadata,
 } from "./metadata_wire.ts";
 import { freePort } from "./port.ts";
+import { PRODUCE_KEY } from "./produce_wire.ts";
+
+/** Requests in the trace. */
+const NAMES: ReadonlyMap<number, string> = new Map([
+  [PRODUCE_KEY, "Produce"],
+  [METADATA_KEY, "Metadata"],
+  [API_VERSIONS_KEY, "ApiVersions"],
+  [INIT_PRODUCER_ID_KEY, "InitProducerId"],
+]);
 
 /** How a {@link FaultProxy} is made. */
 export interface FaultProxyOptions {
@@ -140,7 +150,7 @@ export class FaultProxy implements AsyncDisposable {
       move: (topic, partition) => this.#move(topic, partition),
       rewrite: (answer, head, decision) => this.#rewrite(answer, head, decision),
       note: (kind, { apiKey, correlationId }, what) =>
-        this.trace.note(kind, `${name}, request ${correlationId} of ${apiKey}: ${what}`),
+        this.trace.note(kind, `${name}, ${NAMES.get(apiKey) ?? apiKey} ${correlationId}: ${what}`),
       onError: (error) => this.errors.push(error),
     });
   }

@@ -1,81 +1,14 @@
 import { strict as assert } from "node:assert";
 import { Buffer } from "node:buffer";
-import { codecOf } from "../../plugins/sink_kafka/record/compression.ts";
-import { stampBatch } from "../../plugins/sink_kafka/record/record_batch.ts";
 import { FaultProxy } from "./fault_proxy.ts";
 import { type FaultKind, NO_FAULTS, type Planned } from "./fault_schedule.ts";
 import { type SharedKafka, sharedKafka } from "./kafka.ts";
-import { batchOf } from "./kafka_batches.ts";
-import { FrameSplitter, WireReader, WireWriter } from "./kafka_wire.ts";
+import { WireReader, WireWriter } from "./kafka_wire.ts";
 import { METADATA_KEY } from "./metadata_wire.ts";
-import { type PartitionAnswer, PRODUCE_KEY, readProduceAnswer, writeProduce } from "./produce_wire.ts";
+import { PRODUCE_KEY, readProduceAnswer } from "./produce_wire.ts";
+import { produceRequest, RAW_VERSION, RawClient } from "./raw_client.ts";
 import { type TestTopic, testTopic } from "./test_topic.ts";
 import { waitUntil } from "./wait.ts";
-
-const VERSION = 9;
-
-/** A client that knows nothing but bytes. */
-class RawClient implements Disposable {
-  readonly #connection: Deno.Conn;
-  readonly #answers = new FrameSplitter();
-  /** Frames that have arrived. */
-  readonly received: Buffer[] = [];
-  /** How many bytes have arrived. */
-  bytes = 0;
-  /** How the connection ended: by the other side, or with an error. */
-  readonly ended: Promise<"closed" | "reset">;
-
-  private constructor(connection: Deno.Conn) {
-    this.#connection = connection;
-    this.ended = this.#read();
-  }
-
-  static async to(address: string): Promise<RawClient> {
-    const [hostname, port] = address.split(":");
-    return new RawClient(await Deno.connect({ hostname: hostname!, port: Number(port) }));
-  }
-
-  async send(frame: Uint8Array): Promise<void> {
-    for (let at = 0; at < frame.length;) at += await this.#connection.write(frame.subarray(at));
-  }
-
-  async answer(): Promise<Buffer> {
-    return await waitUntil(() => this.received.shift(), { what: "an answer" });
-  }
-
-  [Symbol.dispose](): void {
-    try {
-      this.#connection.close();
-    } catch {
-      // The other side has closed it.
-    }
-  }
-
-  async #read(): Promise<"closed" | "reset"> {
-    const buffer = new Uint8Array(65_536);
-    try {
-      for (let n = await this.#connection.read(buffer); n !== null; n = await this.#connection.read(buffer)) {
-        this.bytes += n;
-        this.received.push(...this.#answers.push(Buffer.from(buffer.slice(0, n))));
-      }
-      return "closed";
-    } catch {
-      return "reset";
-    }
-  }
-}
-
-/** A Produce request with one record for partition 0. */
-function produceRequest(topic: string, correlationId: number, sequence = -1): Buffer {
-  const batch = batchOf();
-  batch.seal(codecOf("none"));
-  const [producerId, producerEpoch] = sequence < 0 ? [-1n, -1] : [999_999_999n, 0];
-  stampBatch(batch.bytes!, { producerId, producerEpoch, baseSequence: sequence });
-  const bytes = Buffer.from(batch.bytes!);
-  const head = { apiKey: PRODUCE_KEY, version: VERSION, correlationId, clientId: "raw" };
-  const sent = { topic, partition: 0, bytes, producerId, epoch: producerEpoch, sequence, count: 1 };
-  return writeProduce({ head, acks: -1, timeoutMs: 10_000, batches: [sent] });
-}
 
 /** A proxy that does one thing to the first Produce request, a client, and the topic behind. */
 async function withFault(
@@ -92,17 +25,17 @@ async function withFault(
     plan: ({ connection, request }) => connection === 1 && request === 1 ? planned : undefined,
   });
   using client = await RawClient.to(proxy.brokers);
-  await client.send(produceRequest(topic.name, 7, planned.kind === "miscount" ? 0 : -1));
+  await client.send(produceRequest(topic.name, 7));
   await test({ proxy, client, topic });
   assert.deepEqual(proxy.errors, []);
   assert.equal(proxy.trace.total, 1);
   assert.equal(proxy.trace.count(planned.kind!), 1);
 }
 
-async function partitionOf(client: RawClient): Promise<PartitionAnswer> {
-  const { correlationId, partitions } = readProduceAnswer(await client.answer(), VERSION);
+async function codeIn(client: RawClient): Promise<number> {
+  const { correlationId, partitions } = readProduceAnswer(await client.answer(), RAW_VERSION);
   assert.equal(correlationId, 7);
-  return partitions[0]!;
+  return partitions[0]!.errorCode;
 }
 
 Deno.test("FaultProxy does to a request what its faults are called, and the broker has what it then should have", async (t) => {
@@ -132,7 +65,7 @@ Deno.test("FaultProxy does to a request what its faults are called, and the brok
   await t.step("refuse, miscount: the client has an error, the broker nothing", async () => {
     for (const [kind, code] of [["refuse", 19], ["miscount", 45]] as const) {
       await withFault({ kind, code }, async ({ client, topic }) => {
-        assert.equal((await partitionOf(client)).errorCode, code);
+        assert.equal(await codeIn(client), code);
         assert.equal(await topic.count(), 0);
       }, kafka);
     }
@@ -141,7 +74,7 @@ Deno.test("FaultProxy does to a request what its faults are called, and the brok
     "deny: the client has an error, the broker the record",
     () =>
       withFault({ kind: "deny", code: 20 }, async ({ client, topic }) => {
-        assert.equal((await partitionOf(client)).errorCode, 20);
+        assert.equal(await codeIn(client), 20);
         assert.equal(await topic.count(), 1);
       }, kafka),
   );
@@ -149,14 +82,14 @@ Deno.test("FaultProxy does to a request what its faults are called, and the brok
     "throttle: the answer asks for a pause",
     () =>
       withFault({ kind: "throttle" }, async ({ client }) => {
-        assert.equal(readProduceAnswer(await client.answer(), VERSION).throttleMs, 60);
+        assert.equal(readProduceAnswer(await client.answer(), RAW_VERSION).throttleMs, 60);
       }, kafka),
   );
   await t.step(
     "dribble: all of it arrives, in pieces",
     () =>
       withFault({ kind: "dribble" }, async ({ client, topic }) => {
-        assert.equal((await partitionOf(client)).errorCode, 0);
+        assert.equal(await codeIn(client), 0);
         assert.equal(await topic.count(), 1);
       }, kafka),
   );
@@ -168,7 +101,7 @@ Deno.test("FaultProxy does to a request what its faults are called, and the brok
           await client.send(produceRequest(topic.name, 8));
           using other = await RawClient.to(proxy.brokers);
           await other.send(produceRequest(topic.name, 9));
-          assert.equal(readProduceAnswer(await other.answer(), VERSION).partitions[0]!.errorCode, 0);
+          assert.equal(readProduceAnswer(await other.answer(), RAW_VERSION).partitions[0]!.errorCode, 0);
           await waitUntil(async () => await topic.count() === written, { what: "the broker to write" });
           assert.equal(client.bytes, 0);
         }, kafka),
@@ -189,10 +122,10 @@ Deno.test("FaultProxy does to a request what its faults are called, and the brok
     using before = await RawClient.to(first!);
     using after = await RawClient.to(second!);
     await before.send(produceRequest(topic.name, 7));
-    assert.equal((await partitionOf(before)).errorCode, 6);
+    assert.equal(await codeIn(before), 6);
     assert.deepEqual(leadersIn(await askMetadata(after, topic.name)), [2]);
     await after.send(produceRequest(topic.name, 7));
-    assert.equal((await partitionOf(after)).errorCode, 0);
+    assert.equal(await codeIn(after), 0);
   });
 });
 

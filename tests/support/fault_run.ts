@@ -25,6 +25,8 @@ export interface FaultRun {
   readonly count: number;
   /** @default what the seed says */
   readonly mix?: FaultMix;
+  /** Whether each record has to stand there exactly once. @default if it is idempotent and no record was given again */
+  readonly exact?: boolean;
   /** How the sink is opened. @default in this process */
   readonly open?: (fields: Readonly<Record<string, Json>>) => Promise<TestSink>;
 }
@@ -153,13 +155,13 @@ function shuffled(loads: readonly Load[], count: number, chance: () => number): 
 
 async function check(
   kafka: SharedKafka,
-  { idempotent }: FaultRun,
+  run: FaultRun,
   loads: readonly Load[],
   { errors, trace }: FaultProxy,
   ended: number,
 ): Promise<FaultRunResult> {
   assert.deepEqual(errors, []);
-  const exact = idempotent && ended === 0;
+  const exact = run.exact ?? (run.idempotent && ended === 0);
   let repeated = 0;
   for (const { records, topic } of loads) {
     const read = await readTopic(kafka.brokers, topic);

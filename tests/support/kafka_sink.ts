@@ -16,6 +16,7 @@ import {
 } from "../../plugins/sdk/mod.ts";
 import { REGISTRY } from "../../plugins/registry.ts";
 import { MANIFEST } from "../../plugins/sink_kafka/manifest.ts";
+import type { Clock as SinkClock } from "../../plugins/sink_kafka/clock.ts";
 import { openSink } from "../../plugins/sink_kafka/sink.ts";
 import { type Clock, SYSTEM_CLOCK } from "../../src/base/clock.ts";
 import { SILENT } from "../../src/base/telemetry.ts";
@@ -87,8 +88,11 @@ export async function openKafkaSink(fields: Readonly<Record<string, Json>>): Pro
 export type TestSink = Sink & { close(): Promise<void> };
 
 /** Open the sink's object in this process, without a Worker. */
-export async function openInProcess(fields: Readonly<Record<string, Json>>): Promise<TestSink> {
-  const sink = await openSink(kafkaConfig(fields));
+export async function openInProcess(
+  fields: Readonly<Record<string, Json>>,
+  clock?: SinkClock,
+): Promise<TestSink> {
+  const sink = await openSink(kafkaConfig(fields), clock);
   return {
     pagesInFlight: sink.opened.pagesInFlight!,
     deliver: (page, generation) => sink.deliver(page, generation),
