@@ -64,10 +64,8 @@ export const REQUEST_KEYS: Readonly<Record<string, KeyProof>> = {
     const fields = { brokers: stand.tapped, idempotent: true, request_timeout_ms: 1_000 };
     await using sink = await stand.open(fields);
     await withHeldAnswers(stand, async () => {
-      const delivered = sink.deliver(topic, draftsOf(3));
-      await waitUntil(() => stand.tap.produced(sink.clientId) >= 2, { what: "the request to come again" });
-      stand.tap.holds = "nothing";
-      await delivered;
+      const again = waitUntil(() => stand.tap.produced(sink.clientId) >= 2, { what: "the request again" });
+      await Promise.all([sink.deliver(topic, draftsOf(3)), again.then(() => stand.tap.holds = "nothing")]);
     });
     const requests = await stand.requests(sink.clientId, "PRODUCE", 2);
     assert.deepEqual(new Set(requests.map(({ request }) => request.timeoutMs)), new Set([1_000]));
@@ -108,10 +106,8 @@ async function mostInFlight(
   await sink.deliver(topic, draftsOf(40));
   stand.tap.inFlightMax = 0;
   await withHeldAnswers(stand, async () => {
-    const delivered = sink.deliver(topic, draftsOf(40));
-    await waitUntil(() => stand.tap.inFlight >= expected, { what: `${expected} requests in flight` });
-    stand.tap.holds = "nothing";
-    await delivered;
+    const full = waitUntil(() => stand.tap.inFlight >= expected, { what: `${expected} requests in flight` });
+    await Promise.all([sink.deliver(topic, draftsOf(40)), full.then(() => stand.tap.holds = "nothing")]);
   });
   return stand.tap.inFlightMax;
 }
