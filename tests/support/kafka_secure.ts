@@ -10,7 +10,13 @@
 import { join } from "node:path";
 import { type CertificateContent, issueCertificate, makeAuthority } from "./certificate.ts";
 import type { TestAuthority, TestCertificate } from "./certificate.ts";
-import { JVM_OPTIONS, type KafkaListener, type KafkaServer, type SharedKafka } from "./kafka.ts";
+import {
+  JVM_OPTIONS,
+  type KafkaListener,
+  type KafkaOptions,
+  type KafkaServer,
+  type SharedKafka,
+} from "./kafka.ts";
 import { sharedKafka, startKafka } from "./kafka.ts";
 import { freePort } from "./port.ts";
 import { ISSUER, makeTokenKey, signToken, TOKEN_AUDIENCE, type TokenContent } from "./test_token.ts";
@@ -116,8 +122,10 @@ export interface SecureKafkaServer extends SecureKafka, AsyncDisposable {
   readonly descriptionFile: string;
 }
 
-/** Start a secure broker. @param version the newest by default */
-export async function startSecureKafka(version?: string): Promise<SecureKafkaServer> {
+/** Start a secure broker. Its settings win over those that this module makes. */
+export async function startSecureKafka(
+  options: Pick<KafkaOptions, "version" | "settings"> = {},
+): Promise<SecureKafkaServer> {
   const folder = await Deno.makeTempDir({ prefix: "pg-tide-kafka-" });
   const ports = Object.entries(LISTENERS).map(([name, listener]): KafkaListener => ({
     ...listener as SecureListener,
@@ -139,10 +147,10 @@ export async function startSecureKafka(version?: string): Promise<SecureKafkaSer
   const descriptionFile = join(folder, "secure.json");
   await Deno.writeTextFile(descriptionFile, JSON.stringify(description));
   const kafka = await startKafka({
-    ...(version === undefined ? {} : { version }),
+    ...options,
     folder,
     listeners: ports,
-    settings: await settingsOf(authority, `file://${keySetFile}`),
+    settings: { ...await settingsOf(authority, `file://${keySetFile}`), ...options.settings },
     formatArgs: SCRAM_USERS,
     jvmOptions: [...JVM_OPTIONS, `-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=file://${keySetFile}`],
   });

@@ -31,7 +31,9 @@ export async function startTestServers(kafkaVersion?: string): Promise<TestServe
       started.push(postgres);
       env[`TIDE_TEST_POSTGRES_${version}_URL`] = postgres.url();
     }
-    const { kafka, descriptionFile } = await startSecureKafka(kafkaVersion);
+    const { kafka, descriptionFile } = await startSecureKafka(
+      kafkaVersion === undefined ? {} : { version: kafkaVersion },
+    );
     started.push(kafka);
     env["TIDE_TEST_KAFKA_BROKERS"] = kafka.brokers;
     env["TIDE_TEST_KAFKA_DATA"] = kafka.dataFolder;

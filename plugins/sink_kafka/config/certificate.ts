@@ -159,7 +159,7 @@ function unusable(field: string, problem: string, advice: string): FaultError {
 }
 
 /**
- * A subject as RFC 2253 writes it, and Java, and so Kafka: the last part first.
+ * A subject as Java writes it by RFC 2253, and so Kafka: the last part first, and more escaped than must be.
  *
  * @param lines one part a line, as `X509Certificate` gives it
  */
@@ -171,5 +171,5 @@ function nameOf(lines: string): string {
 }
 
 function escape(value: string): string {
-  return value.replace(/[,+"\\<>;]|^[ #]| $/g, "\\$&");
+  return value.replace(/[,=+<>#;"\\]|^ +| +$/g, (found) => found.replaceAll(/./g, "\\$&"));
 }

@@ -16,27 +16,43 @@ export function authorizationAdvice(
   const byIam = options.sasl?.mechanism === "AWS_MSK_IAM";
   switch (name) {
     case "TOPIC_AUTHORIZATION_FAILED":
-      return byIam ? iamPolicy(`topic "${topic}"`) : topicAcl(operation, topic, principalOf(options));
+      return byIam ? iamPolicy(`topic "${topic}"`) : topicAcl(operation, topic, options);
     case "CLUSTER_AUTHORIZATION_FAILED":
     case "TRANSACTIONAL_ID_AUTHORIZATION_FAILED":
-      return byIam
-        ? `${iamPolicy("the cluster")}; or set idempotent to false`
-        : clusterAcl(principalOf(options));
+      return byIam ? `${iamPolicy("the cluster")}; or set idempotent to false` : clusterAcl(options);
     default:
       return undefined;
   }
 }
 
-function topicAcl(operation: string, topic: string | undefined, user: string): string {
-  return `Allow ${user} the operation ${
-    operation === "describe" ? "Describe" : "Write"
-  } on topic "${topic}": ` +
-    `kafka-acls --add --allow-principal ${user} --operation Write --operation Describe --topic ${topic}`;
+function topicAcl(operation: string, topic: string | undefined, options: Options): string {
+  const user = principalOf(options);
+  const describes = operation === "describe";
+  const create = describes && options.allowAutoCreateTopics
+    ? "; and --operation Create, if the topic does not exist and the brokers create topics by themselves"
+    : "";
+  return `Allow ${user} the operation ${describes ? "Describe" : "Write"} on topic "${topic}": ` +
+    `${addAcl(user)} --operation Write --operation Describe --topic ${topic}${create}${otherName(options)}`;
 }
 
-function clusterAcl(user: string): string {
-  return `Allow ${user} the operation IdempotentWrite on the cluster (needed before Kafka 2.8): kafka-acls --add ` +
-    `--allow-principal ${user} --operation IdempotentWrite --cluster; or set idempotent to false`;
+function clusterAcl(options: Options): string {
+  const user = principalOf(options);
+  return `Allow ${user} the operation Write on its topics, which is enough since Kafka 2.8, or IdempotentWrite on the cluster: ` +
+    `${addAcl(user)} --operation IdempotentWrite --cluster; or set idempotent to false${otherName(options)}`;
+}
+
+/** What is not known here about the name of a certificate's holder. */
+function otherName({ sasl, tls }: Options): string {
+  return sasl === undefined && tls?.client !== undefined
+    ? ". With ssl.principal.mapping.rules the brokers know the certificate by another name, which their log tells"
+    : "";
+}
+
+/** The beginning of a command for a shell. */
+function addAcl(user: string): string {
+  const plain = /^[\w.:=,@/-]+$|^User:</.test(user);
+  const quoted = plain ? user : `'${user.replaceAll("'", `'\\''`)}'`;
+  return `kafka-acls --add --allow-principal ${quoted}`;
 }
 
 function iamPolicy(resource: string): string {
