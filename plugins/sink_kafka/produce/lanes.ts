@@ -135,7 +135,8 @@ export class Lanes {
       queue.stalledBy = fault;
     }
     search.unreachable();
-    this.pause(lane);
+    // Unless the search has just ended the generation.
+    if (lane.active.size > 0) this.pause(lane);
   }
 
   #lane(node: number): Lane {
