@@ -62,7 +62,7 @@ export const PRODUCER_FIELDS: readonly FieldSpec[] = [
     min: 1,
     max: ZSTD_LEVEL_MAX,
     doc:
-      "How hard the codec tries: 1 to 9 with gzip, 1 to 22 with zstd; the other codecs have no levels. Absent: 6 with gzip, " +
+      "How hard the codec tries: 1 to 9 with gzip, 1 to 22 with zstd; the other codecs have none here. Absent: 6 with gzip, " +
       "1 with zstd (Java: `compression.gzip.level`, `compression.zstd.level`).",
     examples: [3],
   },
@@ -151,9 +151,9 @@ export const PRODUCER_FIELDS: readonly FieldSpec[] = [
     default: "murmur2",
     doc:
       'How the key chooses the partition: "murmur2" (as the Java client), "consistent" (CRC-32, as librdkafka\'s ' +
-      '`consistent_random`, for which an empty key is none), "random" (it does not: messages of one key then lose their ' +
-      "order). Records without a key stay on one partition for a batch, then go to another one at random (Java: " +
-      "`partitioner.class`).",
+      '`consistent_random`, for which an empty key is none), "random" (it does not, as with Java\'s ' +
+      "`partitioner.ignore.keys`: messages of one key then lose their order). Records without a key stay on one partition for " +
+      "a batch, then go to another one at random.",
   },
   {
     name: "timestamp",
@@ -184,7 +184,7 @@ export const PRODUCER_RULES: readonly FieldRule[] = [
   {
     when: { field: "compression_level" },
     then: { field: "compression", is: ["gzip", "zstd"] },
-    message: 'compression_level needs compression "gzip" or "zstd": the other codecs have no levels',
+    message: 'compression_level needs compression "gzip" or "zstd": the other codecs have no levels here',
   },
   {
     when: { field: "compression", is: ["gzip"] },
