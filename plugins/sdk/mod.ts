@@ -42,4 +42,3 @@ export { defineFormat, defineSink, FaultError } from "./define.ts";
 export type { FormatDefinition, OpenFormat, OpenSink, Progress, SinkDefinition } from "./definition.ts";
 export type { FieldCondition, FieldRule, FieldSpec, FieldType, Json } from "./field.ts";
 export { decodeHeaders, encodeHeaders, type Header, varintLength, writeVarint } from "./headers.ts";
-export { isMetadataHost } from "./metadata_host.ts";

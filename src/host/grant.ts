@@ -4,10 +4,11 @@
  * @module
  */
 
-import { type FieldSpec, isMetadataHost, type Json, type PluginDescription } from "@pg-tide/sdk";
+import type { FieldSpec, Json, PluginDescription } from "@pg-tide/sdk";
 import { EXIT, type Problem, UserError } from "../base/errors.ts";
 import { parseAddress, parseAddresses, withoutCredentials } from "./address.ts";
 import { HOST_LIMITS } from "./limits.ts";
+import { isMetadataHost } from "./metadata_host.ts";
 
 /** The permissions of a Worker, with every key stated. */
 export interface Grant {

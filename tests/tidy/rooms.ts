@@ -44,7 +44,7 @@ const KAFKA_ROOMS: readonly Room[] = [
   {
     place: `${KAFKA}authentication/`,
     may: [KAFKA_CLOCK, `${KAFKA}config/`, `${KAFKA}fault/`, SDK],
-    node: ["crypto", "dns", "http", "https"],
+    node: ["crypto", "http", "https"],
   },
   {
     place: `${KAFKA}cluster/`,

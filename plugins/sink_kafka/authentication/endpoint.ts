@@ -12,7 +12,7 @@ import type { Clock } from "../clock.ts";
 import { shownUrl } from "../fault/authentication.ts";
 import { tell } from "../fault/tell.ts";
 import { isUntrusted } from "../fault/untrusted.ts";
-import { type HttpAnswer, type HttpRequest, MetadataHostError, sendHttp } from "./http_request.ts";
+import { type HttpAnswer, type HttpRequest, sendHttp } from "./http_request.ts";
 
 /** The longest pause that a server may ask for, in milliseconds. */
 const RETRY_AFTER_MAX_MS = 300_000;
@@ -32,7 +32,7 @@ export interface EndpointIdentity {
   /** The authorities to trust, as PEM, and the field for them, if there is one. */
   readonly ca?: string | undefined;
   readonly caField?: string;
-  /** Whether it is a metadata service, which the operator has allowed. */
+  /** Whether it is a metadata service, which knows its clients by the path that they ask for. */
   readonly metadata?: boolean;
 }
 
@@ -52,10 +52,10 @@ export class Endpoint {
    * @returns the answer, whatever it is but an outage
    * @throws {FaultError} when there is none
    */
-  async ask(request: Omit<HttpRequest, "url" | "ca" | "metadata">, path?: string): Promise<HttpAnswer> {
-    const { url, ca, metadata } = this.#identity;
+  async ask(request: Omit<HttpRequest, "url" | "ca">, path?: string): Promise<HttpAnswer> {
+    const { url, ca } = this.#identity;
     const target = path === undefined ? new URL(url) : new URL(path, url);
-    const answer = await sendHttp({ ...request, url: target, ca, metadata }, this.#clock).catch((error) => {
+    const answer = await sendHttp({ ...request, url: target, ca }, this.#clock).catch((error) => {
       throw this.#unreachable(error);
     });
     if (isOutage(answer.status)) throw this.outage(answer);
@@ -90,7 +90,7 @@ export class Endpoint {
     ));
   }
 
-  /** Its URL without what could be secret: parameters, and the path by which a container is recognised. */
+  /** Its URL without what could be secret: parameters, and a metadata service's path. */
   get shownUrl(): string {
     const { metadata, url } = this.#identity;
     return metadata === true ? new URL(url).origin : shownUrl(url);
@@ -100,9 +100,6 @@ export class Endpoint {
     const { title, code, field, caField } = this.#identity;
     const told = tell(error);
     const reason = `Cannot reach the ${title} ${this.shownUrl}: ${told.text}`;
-    if (error instanceof MetadataHostError) {
-      return new FaultError(misconfigured(`${code}_FORBIDDEN`, reason, `Set ${field} to another host`));
-    }
     if (isUntrusted(told)) {
       const authority = caField === undefined ? "Let the relay's machine trust" : `Set ${caField} to`;
       return new FaultError(misconfigured(

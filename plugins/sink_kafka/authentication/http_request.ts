@@ -1,11 +1,9 @@
 /**
- * One HTTP request for credentials: bounded in time and size, never redirected, over no proxy, and never to a metadata service
- * that hides behind a name.
+ * One HTTP request for credentials: bounded in time and size, never redirected, and over no proxy, which would learn them.
  *
  * @module
  */
 
-import { lookup } from "node:dns";
 import {
   type ClientRequest,
   type IncomingMessage,
@@ -13,7 +11,6 @@ import {
   type RequestOptions,
 } from "node:http";
 import { request as requestHttps } from "node:https";
-import { isMetadataHost } from "@pg-tide/sdk";
 import type { Clock } from "../clock.ts";
 
 /** How long a request may take, in milliseconds, with looking up the name, TLS and the whole answer. */
@@ -31,8 +28,6 @@ export interface HttpRequest {
   readonly body?: string;
   /** The authorities to trust, as PEM. Absent: those that the relay trusts. */
   readonly ca?: string | undefined;
-  /** Whether a metadata service is meant, which the operator has allowed. */
-  readonly metadata?: boolean | undefined;
 }
 
 /** An answer, whatever its status. */
@@ -43,22 +38,10 @@ export interface HttpAnswer {
   readonly text: string;
 }
 
-/** Looks a name up. */
-export type Lookup = NonNullable<RequestOptions["lookup"]>;
-
-/** Thrown for a name that stands for a metadata service. */
-export class MetadataHostError extends Error {
-  override readonly name = "MetadataHostError";
-}
-
-/**
- * Send a request. Rejects with what the system says when there is no whole answer in time.
- *
- * @param system looks names up
- */
-export function sendHttp(request: HttpRequest, clock: Clock, system: Lookup = lookup): Promise<HttpAnswer> {
+/** Send a request. Rejects with what the system says when there is no whole answer in time. */
+export function sendHttp(request: HttpRequest, clock: Clock): Promise<HttpAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
-  const sent = start(request, system);
+  const sent = start(request);
   const callOff = clock.after(
     ANSWER_WITHIN_MS,
     () => sent.destroy(new Error(`No answer within ${ANSWER_WITHIN_MS / 1_000} seconds`)),
@@ -72,7 +55,7 @@ export function sendHttp(request: HttpRequest, clock: Clock, system: Lookup = lo
   });
 }
 
-function start({ url, method, headers, body, ca, metadata }: HttpRequest, system: Lookup): ClientRequest {
+function start({ url, method, headers, body, ca }: HttpRequest): ClientRequest {
   const form = body === undefined
     ? {}
     : { "content-type": "application/x-www-form-urlencoded", "content-length": String(byteLength(body)) };
@@ -81,7 +64,6 @@ function start({ url, method, headers, body, ca, metadata }: HttpRequest, system
     headers: { accept: "application/json", "user-agent": "pg-tide", ...form, ...headers },
     // A connection of its own, which ends with the answer: the next request comes minutes later.
     agent: false,
-    lookup: metadata === true ? system : guardedLookup(system),
   };
   return url.protocol === "https:"
     ? requestHttps(url, { ...options, minVersion: "TLSv1.2", ...(ca === undefined ? {} : { ca }) })
@@ -90,18 +72,6 @@ function start({ url, method, headers, body, ca, metadata }: HttpRequest, system
 
 function byteLength(text: string): number {
   return new TextEncoder().encode(text).length;
-}
-
-/** What looks a name up: as the system does, but it finds nothing where a name leads to a metadata service. */
-function guardedLookup(system: Lookup): Lookup {
-  return (hostname, options, done) =>
-    system(hostname, options, (error, address, family) => {
-      const found = Array.isArray(address) ? address.map((one) => one.address) : [address];
-      const guarded = error === null ? found.find(isMetadataHost) : undefined;
-      if (guarded === undefined) return done(error, address, family);
-      const problem = `${hostname} leads to ${guarded}, which hands out the identity of the relay's machine`;
-      done(new MetadataHostError(problem), address, family);
-    });
 }
 
 async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {

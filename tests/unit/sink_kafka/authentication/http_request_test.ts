@@ -1,10 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  type HttpAnswer,
-  type Lookup,
-  MetadataHostError,
-  sendHttp,
-} from "../../../../plugins/sink_kafka/authentication/http_request.ts";
+import { type HttpAnswer, sendHttp } from "../../../../plugins/sink_kafka/authentication/http_request.ts";
 import { SYSTEM_CLOCK } from "../../../../plugins/sink_kafka/clock.ts";
 import { issueCertificate, makeAuthority } from "../../../support/certificate.ts";
 import { freePort } from "../../../support/port.ts";
@@ -72,29 +67,4 @@ Deno.test("sendHttp() trusts the given authority, and no certificate for another
   await assert.rejects(get(server.origin), { code: /UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED/ });
   await using other = new LoopbackServer(() => new Response("hello"), bad);
   await assert.rejects(get(other.origin, authority.certificate), { code: "ERR_TLS_CERT_ALTNAME_INVALID" });
-});
-
-/** Get it from a name that stands for this address. */
-async function getFrom(address: string, port: string, metadata: boolean): Promise<HttpAnswer> {
-  const system: Lookup = (_hostname, { all }, done) => {
-    if (all === true) done(null, [{ address, family: 4 }]);
-    else done(null, address, 4);
-  };
-  const url = new URL(`http://login.example.com:${port}/`);
-  return await sendHttp({ url, method: "GET", metadata }, SYSTEM_CLOCK, system);
-}
-
-Deno.test("sendHttp() does not go where a name leads to a metadata service, unless one is meant", async () => {
-  await using server = new LoopbackServer(() => new Response("hello"));
-  const { port } = new URL(server.origin);
-  assert.equal((await getFrom("127.0.0.1", port, false)).text, "hello");
-  for (const address of ["169.254.169.254", "fd00:ec2::254", "fe80::1", "100.100.100.200"]) {
-    await assert.rejects(getFrom(address, port, false), (error: Error) => {
-      assert.ok(error instanceof MetadataHostError);
-      assert.match(error.message, new RegExp(`^login\\.example\\.com leads to ${address}, which hands out`));
-      return true;
-    });
-  }
-  assert.equal((await getFrom("127.0.0.1", port, true)).text, "hello");
-  assert.equal(server.requests.length, 2);
 });

@@ -26,20 +26,10 @@ const EMBEDDED_REGEXP = /^(?:::ffff:|64:ff9b::)([0-9a-f]{1,4}):([0-9a-f]{1,4})$/
 /**
  * Whether a host is link-local or known to be a metadata service.
  *
- * Such a host hands out credentials to anybody on its machine. The kernel grants none to a plugin because a configuration names it,
- * but a name can stand for any address: a plugin that speaks HTTP looks at what the name resolves to as well.
+ * Such a host hands out credentials to anybody on its machine, by plain HTTP. A name that leads to one is not seen here; the
+ * built-in plugins speak HTTP to names by TLS only, which metadata services do not speak.
  *
- * @example
- * ```ts
- * import { isMetadataHost } from "@pg-tide/sdk";
- * import assert from "node:assert/strict";
- *
- * assert.equal(isMetadataHost("169.254.169.254"), true);
- * assert.equal(isMetadataHost(new URL("https://login.example.com/token").hostname), false);
- * ```
- *
- * @param host a name or an address, as a URL's `hostname` or a resolver writes it
- * @returns whether it is one
+ * @param host a name or an address, as a URL's `hostname` has it
  */
 export function isMetadataHost(host: string): boolean {
   const written = host.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "").toLowerCase();
