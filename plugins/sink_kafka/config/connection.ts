@@ -43,7 +43,8 @@ export const BROKERS_FIELD: FieldSpec = {
   pattern: `${ADDRESS_PATTERN}(,${ADDRESS_PATTERN})*`,
   patternDoc: "a comma-separated list of host:port",
   doc:
-    "Comma-separated list of broker addresses (`host:port`). The other brokers of the cluster are learnt from these.",
+    "Comma-separated list of broker addresses (`host:port`). The other brokers of the cluster are learnt from these (Java: " +
+    "`bootstrap.servers`).",
   examples: ["localhost:9092", "kafka-1:9093,kafka-2:9093,kafka-3:9093", "${env:KAFKA_BROKERS}"],
 };
 
