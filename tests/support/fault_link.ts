@@ -80,6 +80,11 @@ export class FaultLink {
     this.#server.resetAndDestroy();
   }
 
+  /** Pass nothing on any more, in either direction. */
+  silence(): void {
+    this.#deaf = this.#dumb = true;
+  }
+
   /** Resolves when nothing of it is under way any more. */
   async settled(): Promise<void> {
     await this.#there;
@@ -119,7 +124,7 @@ export class FaultLink {
     const head = readHead(frame);
     const decision = this.#ports.decide(head);
     await this.#pauses.pause(decision.holdMs);
-    if (this.#cut) return;
+    if (this.#cut || this.#deaf) return;
     if (head.apiKey !== PRODUCE_KEY) {
       return await this.#pass(frame, { head, decision, refused: [], given: [] });
     }
@@ -136,8 +141,7 @@ export class FaultLink {
     if (kind === "cut before") return this.#reset(dealt);
     if (kind === "hang") {
       this.#note(dealt);
-      this.#deaf = this.#dumb = true;
-      return;
+      return this.silence();
     }
     for (const batch of given) this.#ports.ledger.give(batch);
     if (kind === "cut within") {

@@ -74,7 +74,9 @@ export class FaultProxy implements AsyncDisposable {
   readonly errors: unknown[] = [];
   readonly #options: FaultProxyOptions;
   readonly #servers: readonly Server[];
-  readonly #links = new Set<FaultLink>();
+  /** With the node that each leads to. */
+  readonly #links = new Map<FaultLink, number>();
+  readonly #silent = new Set<number>();
   readonly #muted = new Set<Socket>();
   readonly #ledger = new FaultLedger();
   readonly #leaders = new Map<string, number>();
@@ -116,14 +118,25 @@ export class FaultProxy implements AsyncDisposable {
 
   /** Reset every connection there is. */
   cut(): void {
-    for (const link of this.#links) link.destroy();
+    for (const link of this.#links.keys()) link.destroy();
+  }
+
+  /** Let a node hang: it takes connections, and nothing passes on them nor on those there are. */
+  silence(nodeId: number): void {
+    this.#silent.add(nodeId);
+    for (const [link, node] of this.#links) if (node === nodeId) link.silence();
+  }
+
+  /** Let new connections to a node be as before. */
+  unsilence(nodeId: number): void {
+    this.#silent.delete(nodeId);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = this.#servers.map((server) => once(server, "close"));
     for (const server of this.#servers) server.close();
     for (const socket of this.#muted) socket.resetAndDestroy();
-    const links = [...this.#links];
+    const links = [...this.#links.keys()];
     for (const link of links) link.destroy();
     await Promise.all([...closed, ...links.map((link) => link.settled())]);
   }
@@ -133,7 +146,7 @@ export class FaultProxy implements AsyncDisposable {
     this.#connections.set(nodeId, connection);
     const occasion = { node: nodeId, connection, request: 0 };
     const name = `node ${nodeId}, connection ${connection}`;
-    const kind = decideConnection(this.#options.seed, this.mix, occasion);
+    const kind = this.#silent.has(nodeId) ? "mute" : decideConnection(this.#options.seed, this.mix, occasion);
     if (kind !== null) this.trace.note(kind, name);
     client.on("error", () => {});
     if (kind === "reset") return void client.resetAndDestroy();
@@ -143,7 +156,7 @@ export class FaultProxy implements AsyncDisposable {
       return;
     }
     let request = 0;
-    this.#join(client, {
+    this.#join(client, nodeId, {
       ledger: this.#ledger,
       decide: ({ apiKey }) => this.#decide({ ...occasion, request: ++request }, apiKey),
       leads: (topic, partition) => this.#leaderOf(topic, partition) === nodeId,
@@ -160,11 +173,11 @@ export class FaultProxy implements AsyncDisposable {
     return { ...decide(seed, this.mix, occasion, apiKey), ...plan?.(occasion, apiKey) };
   }
 
-  #join(client: Socket, ports: LinkPorts): void {
+  #join(client: Socket, nodeId: number, ports: LinkPorts): void {
     const [host, port] = this.#options.brokers.split(":");
     const server = connect({ host: host!, port: Number(port) });
     const link = new FaultLink(client, server, ports);
-    this.#links.add(link);
+    this.#links.set(link, nodeId);
     server.on("close", () => link.settled().then(() => this.#links.delete(link)));
   }
 

@@ -96,7 +96,7 @@ export interface Decision {
 }
 
 /** What a test wants to happen to one request. */
-export type Planned = Partial<Pick<Decision, "kind" | "code" | "until">>;
+export type Planned = Partial<Omit<Decision, "chance">>;
 
 /** Held requests and answers are held for less than this. */
 const HOLD_MS = 12;
