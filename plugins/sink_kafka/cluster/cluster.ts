@@ -14,6 +14,7 @@ import { type Address, formatAddress } from "../config/connection.ts";
 import type { Options } from "../config/options.ts";
 import { connectionFault } from "../fault/connection_fault.ts";
 import { blockedFault, unansweredFault } from "../fault/faults.ts";
+import { gravestOf } from "../fault/gravest.ts";
 import { learnTopic } from "./topic.ts";
 
 /** How long brokers are tried one after the other before the question is given up, in milliseconds. The kernel waits 120 s. */
@@ -169,16 +170,9 @@ export class Cluster implements ClusterPort {
 
   /** What is told of the faults of several brokers: the same again, wherever the search began. */
   #gravest(faults: ReadonlyMap<string, Fault>): Fault {
-    const inOrder = [...this.hosts.flatMap((host) => faults.get(host) ?? []), ...faults.values()];
-    // A wrong password or certificate says more than the dead entries of a list, which are usual.
-    const gravest = inOrder.reduce(
-      (one, next) => weight(next) > weight(one) ? next : one,
-      inOrder[0] ?? gone(-1),
-    );
-    const others = faults.size - 1;
-    if (gravest.kind !== "unavailable" || others < 1) return gravest;
-    const which = others === 1 ? "the other broker" : `any of the ${others} other brokers`;
-    return { ...gravest, reason: `${gravest.reason}. Nor does it work with ${which}` };
+    const hosts = [...new Set([...this.hosts, ...faults.keys()])];
+    const inOrder = hosts.flatMap((host) => faults.get(host) ?? []);
+    return inOrder.length === 0 ? gone(-1) : gravestOf(inOrder);
   }
 
   /** Connected brokers first, then the configured ones and those that the cluster has named, from a random one on. */
@@ -249,11 +243,6 @@ export class Cluster implements ClusterPort {
       : unansweredFault(code, "get a producer id", address);
     return new FaultError(fault, { cause: error });
   }
-}
-
-/** Which of several faults is told: what a person must mend before what more hosts would mend before an outage. */
-function weight(fault: Fault): number {
-  return ["unavailable", "hosts", "configuration"].indexOf(fault.kind);
 }
 
 /** Trouble of a connection may be one broker's alone; a refused request would be refused by all. */
