@@ -67,14 +67,16 @@ export function kafkaConfig(fields: Readonly<Record<string, Json>>): PluginConfi
   return { pipeline: "p", outbox: "orders", fields: { ...Object.fromEntries(defaults), ...fields } };
 }
 
-/** Start and open the sink as the relay does. */
+/** Start and open the sink as the relay does. @param pluginNet what its operator allows, as `--plugin-net` says it */
 export async function startKafkaSink(
   fields: Readonly<Record<string, Json>>,
+  pluginNet: readonly string[] = [],
 ): Promise<{ readonly sink: SinkHost } | { readonly fault: Fault }> {
   const base = { clock: SYSTEM_CLOCK, log: SILENT };
   const catalog = await loadCatalog({ builtIn: REGISTRY, external: [], ...base });
   const plugin = catalog.find("sink", "kafka")!;
-  return await SinkHost.open({ plugin, config: kafkaConfig(fields), policy: parsePluginPolicy([]), ...base });
+  const policy = parsePluginPolicy(pluginNet);
+  return await SinkHost.open({ plugin, config: kafkaConfig(fields), policy, ...base });
 }
 
 /** Like {@link startKafkaSink}. @throws Error when it cannot work now */
