@@ -75,7 +75,7 @@ export const CONNECTION_FIELDS: readonly FieldSpec[] = [
     type: "integer",
     default: 10_000,
     min: 100,
-    max: 600_000,
+    max: 60_000,
     doc: "How long making a connection may take, in milliseconds: TCP, TLS and SASL together (Java: " +
       "`socket.connection.setup.timeout.ms`).",
   },
