@@ -20,23 +20,30 @@ import { recordPage } from "./kafka_sink.ts";
 /** A configuration as a user writes it. */
 export type Configuration = Readonly<Record<string, Json>>;
 
-/** What a configuration refers to. What the operator allows is the default. */
+/** What a configuration refers to, and what the relay's operator allows besides the default. */
 export interface Surroundings {
   readonly env?: Readonly<Record<string, string>>;
   /** Texts by path. */
   readonly files?: Readonly<Record<string, string>>;
+  /** As the flags of these names say it. */
+  readonly allowEnv?: readonly string[];
+  readonly allowFile?: readonly string[];
+  readonly pluginNet?: readonly string[];
 }
 
 /** Open the sink of a configuration. @throws {AssertionError} when the configuration has problems */
 export async function openConfiguration(
   config: Configuration,
-  { env = {}, files = {} }: Surroundings = {},
+  { env = {}, files = {}, allowEnv = [], allowFile = [], pluginNet = [] }: Surroundings = {},
 ): Promise<{ readonly sink: SinkHost } | { readonly fault: Fault }> {
   const base = { clock: SYSTEM_CLOCK, log: SILENT };
   const catalog = await loadCatalog({ builtIn: REGISTRY, external: [], ...base });
   const parsed = parsePipeline(config, catalog.descriptions);
   assert.deepEqual(parsed.problems, []);
-  const policy = { allowEnv: ALLOW_ENV_DEFAULT, allowFile: ALLOW_FILE_DEFAULT };
+  const policy = {
+    allowEnv: [...ALLOW_ENV_DEFAULT, ...allowEnv],
+    allowFile: [...ALLOW_FILE_DEFAULT, ...allowFile],
+  };
   const { values, problems } = await resolvePipeline(parsed.config!, policy, {
     env: (name) => env[name],
     readText: (path) =>
@@ -49,7 +56,7 @@ export async function openConfiguration(
   return await SinkHost.open({
     plugin: catalog.find("sink", "kafka")!,
     config: { pipeline: "p", outbox: "orders", fields: values!.sink },
-    policy: parsePluginPolicy([]),
+    policy: parsePluginPolicy(pluginNet),
     ...base,
   });
 }

@@ -30,6 +30,13 @@ export const RUN_BY: Readonly<Record<string, string>> = {
     "run-webhook",
     "configure-webhook",
   ]),
+  ...blocksOf("tests/integration/sink_kafka/oauth_test.ts", ["oauth", "oauth-confluent"]),
+  ...blocksOf("tests/integration/sink_kafka/msk_iam_test.ts", [
+    "msk-web-identity",
+    "msk-pod-identity",
+    "msk-ecs",
+    "msk-ec2",
+  ]),
 };
 
 /** Blocks that no test runs as they stand, with the reason. */

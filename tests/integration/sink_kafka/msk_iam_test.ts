@@ -6,9 +6,11 @@ import {
   instanceService,
   securityTokenService,
 } from "../../support/aws_services.ts";
+import { openConfiguration } from "../../support/kafka_configuration.ts";
 import { openInProcess } from "../../support/kafka_sink.ts";
 import { secureKafka } from "../../support/kafka_secure.ts";
 import { LoopbackServer } from "../../support/loopback_server.ts";
+import { readmeBlock } from "../../support/readme.ts";
 import { SaslTap } from "../../support/sasl_tap.ts";
 
 type Fields = Readonly<Record<string, Json>>;
@@ -124,3 +126,53 @@ Deno.test("AWS_MSK_IAM says who gives out no credentials, without having shown a
     /^The AWS credential service http:\/\/127\.0\.0\.1:[0-9]+ refuses this instance credentials$/,
   );
 });
+
+const POD_TOKEN = "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount/eks-pod-identity-token";
+const ACCOUNT_TOKEN = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token";
+
+/** For each of the README's blocks the service that stands in for AWS's, and where the block, or its environment, names it. */
+const BLOCKS = {
+  "msk-web-identity": {
+    service: SERVICES.web_identity,
+    named: "https://sts.eu-central-1.amazonaws.com",
+    env: { AWS_ROLE_ARN: ROLE, AWS_WEB_IDENTITY_TOKEN_FILE: ACCOUNT_TOKEN },
+  },
+  "msk-pod-identity": {
+    service: SERVICES.container,
+    named: "http://169.254.170.23",
+    env: {
+      AWS_CONTAINER_CREDENTIALS_FULL_URI: "http://169.254.170.23/v1/credentials",
+      AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: POD_TOKEN,
+    },
+  },
+  "msk-ecs": {
+    service: containerService({ path: "/v2/credentials/1" }),
+    named: "http://169.254.170.2",
+    env: { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: "/v2/credentials/1" },
+  },
+  "msk-ec2": { service: SERVICES.instance, named: "http://169.254.169.254", env: {} },
+} as const;
+
+for (const [block, { service: answer, named, env }] of Object.entries(BLOCKS)) {
+  Deno.test(`the README's configuration "${block}" gets credentials as far as the operator allows, and shows them`, async () => {
+    const secure = await secureKafka();
+    await using service = new LoopbackServer(answer);
+    const here = (text: string): string => text.replaceAll(named, service.origin);
+    const config = {
+      ...JSON.parse(here(await readmeBlock(block))),
+      brokers: secure.listeners.SASL_SSL,
+      tls_ca_cert: secure.authority.certificate,
+    };
+    const surroundings = {
+      env: JSON.parse(here(JSON.stringify(env))),
+      files: { [POD_TOKEN]: "pod token\n", [ACCOUNT_TOKEN]: "account token\n" },
+      allowEnv: ["AWS_CONTAINER_*", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"],
+      allowFile: [POD_TOKEN, ACCOUNT_TOKEN],
+      pluginNet: [`kafka=${new URL(service.origin).host}`],
+    };
+    const opened = await openConfiguration(config, surroundings);
+    assert.ok("fault" in opened && opened.fault.kind === "configuration", JSON.stringify(opened));
+    assert.equal(opened.fault.code, "SASL_AUTHENTICATION_FAILED", opened.fault.reason);
+    assert.ok(service.requests.length > 0);
+  });
+}

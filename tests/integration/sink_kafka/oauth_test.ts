@@ -4,11 +4,13 @@ import { SYSTEM_CLOCK } from "../../../plugins/sink_kafka/clock.ts";
 import { openSink } from "../../../plugins/sink_kafka/sink.ts";
 import { issueCertificate } from "../../support/certificate.ts";
 import { readTopic } from "../../support/consume.ts";
+import { assertDelivers } from "../../support/kafka_configuration.ts";
 import { Delivery, kafkaConfig, openInProcess, openKafkaSink, recordPage } from "../../support/kafka_sink.ts";
 import { secureKafka } from "../../support/kafka_secure.ts";
 import { LibraryWatch } from "../../support/library_watch.ts";
 import { NumberedRecords } from "../../support/numbered.ts";
 import { OAuthServer } from "../../support/oauth_server.ts";
+import { readmeBlock } from "../../support/readme.ts";
 import { testTopic } from "../../support/test_topic.ts";
 import { waitUntil } from "../../support/wait.ts";
 
@@ -66,6 +68,23 @@ Deno.test("the sink's Worker gets a token of an OAuth server by TLS, and shows i
   const forms = server.requests.map(({ body }) => body);
   assert.deepEqual(new Set(forms), new Set(["grant_type=client_credentials&scope=kafka"]));
 });
+
+for (const [block, prefix] of [["oauth", "KAFKA"], ["oauth-confluent", "CONFLUENT"]] as const) {
+  Deno.test(`the README's configuration "${block}" delivers to a broker that wants tokens`, async () => {
+    const secure = await secureKafka();
+    await using server = new OAuthServer(secure);
+    const { sasl_oauth_token_url, sasl_oauth_client_id: id, sasl_oauth_client_secret: secret } =
+      server.fields;
+    const config = {
+      ...JSON.parse(await readmeBlock(block)),
+      brokers: secure.listeners.SASL_SSL,
+      tls_ca_cert: secure.authority.certificate,
+      sasl_oauth_token_url,
+    };
+    const env = { [`${prefix}_CLIENT_ID`]: id!, [`${prefix}_CLIENT_SECRET`]: secret! };
+    await assertDelivers(secure.kafka, config, { env });
+  });
+}
 
 Deno.test("the sink shows who it is again and again under load, and renews its token, on the same connection", async () => {
   const secure = await secureKafka();
