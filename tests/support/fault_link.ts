@@ -67,8 +67,8 @@ export class FaultLink {
     client.on("data", (bytes) => this.#receive(bytes));
     server.on("data", (bytes) => this.#return(bytes));
     for (const socket of [client, server]) socket.on("error", () => {});
-    // What was decided to arrive late is still to be sent.
-    client.on("close", () => this.#cut || server.end());
+    // What the client has sent still arrives, and what was decided to arrive late arrives late.
+    client.on("close", () => this.#there.then(() => this.#cut || server.end()));
     server.on("end", () => this.#dumb || client.end());
     server.on("close", () => this.#dumb || client.destroy());
   }

@@ -116,7 +116,7 @@ export function mixOf(seed: number): FaultMix {
 export function decide(seed: number, mix: FaultMix, occasion: Occasion, apiKey: number): Decision {
   const chance = chanceOf(seed, occasion.node, occasion.connection, occasion.request, apiKey);
   const drawn = draw(chance(), mix, ON_REQUESTS.get(apiKey) ?? []);
-  const hold = () => chance() < 0.7 ? 0 : HOLD_MS * chance();
+  const hold = () => mix === NO_FAULTS || chance() < 0.7 ? 0 : HOLD_MS * chance();
   return { kind: drawn, holdMs: hold(), holdAnswerMs: hold(), chance };
 }
 

@@ -12,7 +12,7 @@ import type { Options } from "../config/options.ts";
 import type { Producer } from "./cluster_port.ts";
 import { Identity } from "./identity.ts";
 import { IdleWatch } from "./idle_watch.ts";
-import type { ProduceAnswer, ProduceApi, Producing, TopicBatches } from "./produce_api.ts";
+import { type ProduceAnswer, type Producing, type TopicBatches, unansweredRequest } from "./produce_api.ts";
 import { tlsOptions } from "./tls_options.ts";
 import { negotiate, UnsupportedBrokerError, type VersionRange, type Versions } from "./versions.ts";
 
@@ -169,42 +169,38 @@ export class BrokerConnection implements Producing {
         answer,
       );
     };
-    if (acks === 0) return this.#write(produce, timeoutMs, topics, finish);
+    if (acks === 0) return this.#write(produce.version, timeoutMs, topics, finish);
     produce(this.#connection, acks, timeoutMs, topics, (error, answer) => {
       if (typeof answer === "object" && !error) finish(null, answer);
       else finish(error ?? new Error("Cannot read the broker's answer"));
     });
   }
 
-  /** Send a Produce request that the broker does not answer: it is done when the socket has taken it. */
+  /**
+   * Send a Produce request that the broker does not answer: it is done when the operating system has taken all of it. What still
+   * waited in this process would be lost with it.
+   */
   #write(
-    produce: ProduceApi,
+    version: number,
     timeoutMs: number,
     topics: readonly TopicBatches[],
     done: (error: Error | null) => void,
   ): void {
     const connection = this.#connection;
     let open = true;
-    let callOff = () => {};
     const finish = (error: Error | null) => {
       if (!open) return;
       open = false;
       callOff();
-      connection.removeListener("drain", onDrain);
       connection.removeListener("close", onClose);
       done(error);
     };
-    const onDrain = () => finish(null);
     const onClose = () => finish(new Error("Connection closed"));
-    produce(connection, 0, timeoutMs, topics, (error, taken) => {
-      if (error) finish(error);
-      else if (taken === true) finish(null);
-    });
-    if (!open) return;
-    // The socket is full, which may last; the library says "drain" when it has taken all, and nothing when it is closed before.
-    connection.once("drain", onDrain);
+    const callOff = this.#clock.after(timeoutMs, () => connection.socket?.destroy());
     connection.once("close", onClose);
-    callOff = this.#clock.after(timeoutMs, () => connection.socket?.destroy());
+    // Not through the library, which knows only whether a socket wants more.
+    const request = unansweredRequest(version, this.#options.clientId, timeoutMs, topics);
+    connection.socket!.write(request, (error) => finish(error ?? null));
   }
 
   /** Ask about topics. The broker creates missing ones if its configuration and this client's say so. */
@@ -290,7 +286,6 @@ function connectionOptions(options: Options, identity: Identity | undefined): Co
     connectTimeout: 2 * options.connectTimeoutMs,
     requestTimeout: options.requestTimeoutMs,
     maxInflights: REQUESTS_MAX,
-    handleBackPressure: options.acks === 0,
     ...(options.tls === undefined ? {} : { tls: tlsOptions(options.tls) }),
     ...(identity === undefined ? {} : { sasl: identity.options }),
   };

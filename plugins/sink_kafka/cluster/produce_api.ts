@@ -83,6 +83,20 @@ export function produceApi(version: ProduceVersion): ProduceApi {
   );
 }
 
+/** A whole request with `acks` 0, as it stands on the wire: nobody answers it. */
+export function unansweredRequest(
+  version: number,
+  clientId: string,
+  timeoutMs: number,
+  topics: readonly TopicBatches[],
+): Buffer {
+  const compact = version >= 9;
+  const request = Writer.create().appendInt16(PRODUCE_KEY).appendInt16(version).appendInt32(0)
+    .appendString(clientId, false);
+  if (compact) request.appendTaggedFields();
+  return request.appendFrom(writeRequest(compact, 0, timeoutMs, topics)).prependLength().buffer;
+}
+
 function writeRequest(
   compact: boolean,
   acks: number,
@@ -103,7 +117,6 @@ function writeRequest(
     if (compact) writer.appendTaggedFields();
   }
   if (compact) writer.appendTaggedFields();
-  if (acks === 0) writer.context.noResponse = true;
   return writer;
 }
 
