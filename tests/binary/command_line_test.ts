@@ -177,14 +177,20 @@ Deno.test("plugin list and plugin inspect show what is built in", async () => {
   assert.deepEqual(Object.keys(listed), ["plugins", "failed"]);
   const kafka = JSON.parse((await pgTide(["plugin", "inspect", "kafka", "--json"])).out);
   assert.deepEqual([kafka.name, kafka.kind, kafka.contract], ["kafka", "sink", 1]);
-  assert.deepEqual(kafka.permissions.net, ["{brokers}"]);
+  assert.deepEqual(kafka.permissions.net, ["{brokers}", "{sasl_oauth_token_url}", "{sasl_aws_sts_url}"]);
   const fields = new Map<string, Field>(kafka.fields.map((field: Field) => [field.name, field]));
   for (const [name, [type, preset]] of Object.entries(PAGE_FIELDS)) {
     const field = fields.get(name);
     assert.deepEqual([field?.type, field?.default], [type, preset], name);
   }
   const shown = await pgTide(["plugin", "inspect", "kafka"]);
-  assertOutcome(shown, 0, /network: \{brokers\}/, /no environment variables, other files or programs/);
+  assertOutcome(
+    shown,
+    0,
+    /network: \{brokers\}, \{sasl_oauth_token_url\}, \{sasl_aws_sts_url\}\n/,
+    /network, if allowed with --plugin-net: \{sasl_aws_credentials_url\}\n/,
+    /no environment variables, other files or programs/,
+  );
   const text = shown.out.replaceAll(/\s+/g, " ");
   for (const { name, doc } of fields.values()) assert.ok(text.includes(name) && text.includes(doc), name);
 });

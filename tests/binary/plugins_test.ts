@@ -138,7 +138,13 @@ defineSink({
 
 Deno.test("with the Kafka sink's permissions a plugin reaches its brokers, and nothing else", async () => {
   const kafka = JSON.parse((await pgTide(["plugin", "inspect", "kafka", "--json"])).out);
-  assert.deepEqual([kafka.permissions.net, kafka.permissions.discoversHosts], [["{brokers}"], true]);
+  assert.deepEqual(kafka.permissions, {
+    // Without its fields the others are no hosts.
+    net: ["{brokers}", "{sasl_oauth_token_url}", "{sasl_aws_sts_url}"],
+    guardedNet: ["{sasl_aws_credentials_url}"],
+    discoversHosts: true,
+    assets: ["@platformatic/wasm-utils/dist/native.wasm"],
+  });
   await withTwoServers((granted, other) =>
     withFolder(async (folder) => {
       await writePlugin(folder, "tries_all", TRIES_ALL);
