@@ -54,6 +54,22 @@ const KAFKA = { sink_type: "kafka", brokers: "a:1", topic: "t" };
 const ODD = { sink_type: "odd", topic: "t1" };
 const SASL = { sasl_mechanism: "PLAIN", sasl_username: "u", sasl_password: "p" };
 
+const OAUTH = {
+  sasl_mechanism: "OAUTHBEARER",
+  sasl_oauth_token_url: "https://login.example.com/oauth2/token",
+  sasl_oauth_client_id: "relay",
+  sasl_oauth_client_secret: "${env:KAFKA_CLIENT_SECRET}",
+};
+const MSK = {
+  tls_enabled: true,
+  sasl_mechanism: "AWS_MSK_IAM",
+  sasl_aws_region: "eu-central-1",
+  sasl_aws_credentials: "web_identity",
+  sasl_aws_role_arn: "arn:aws:iam::123456789012:role/relay",
+  sasl_aws_web_identity_token: "${env:AWS_WEB_IDENTITY_TOKEN_FILE}",
+  sasl_aws_sts_url: "https://sts.eu-central-1.amazonaws.com",
+};
+
 const CONFIGURATIONS: readonly Json[] = [
   KAFKA,
   {},
@@ -145,6 +161,28 @@ const CONFIGURATIONS: readonly Json[] = [
   { ...KAFKA, client_rack: "", max_in_flight: 51, partitioner: "crc32" },
   { ...KAFKA, client_rack: "${env:KAFKA_CLIENT_RACK}", client_id: "${env:KAFKA_CLIENT_ID}" },
   { ...KAFKA, ...SASL },
+  { ...KAFKA, ...OAUTH },
+  ...Object.keys(OAUTH).map((name) => ({ ...KAFKA, ...OAUTH, [name]: null })),
+  ...[
+    "https://login.example.com:8443/a?b=c",
+    "http://localhost:8080/token",
+    "http://[::1]",
+    "http://login.example.com",
+    "https://user@login.example.com",
+    "https://login.example.com#x",
+    "http://127.0.0.1.example.com/",
+    "${env:KAFKA_TOKEN_URL}",
+  ].map((sasl_oauth_token_url) => ({ ...KAFKA, ...OAUTH, sasl_oauth_token_url })),
+  { ...KAFKA, ...OAUTH, sasl_oauth_extensions: { logicalCluster: "lkc-1" }, sasl_username: "u" },
+  { ...KAFKA, ...OAUTH, sasl_oauth_extensions: { logicalCluster: 1 }, sasl_aws_region: "eu-west-1" },
+  { ...KAFKA, ...MSK },
+  ...Object.keys(MSK).map((name) => ({ ...KAFKA, ...MSK, [name]: null })),
+  ...["static", "container", "instance", "env"].map((sasl_aws_credentials) => ({
+    ...KAFKA,
+    ...MSK,
+    sasl_aws_credentials,
+  })),
+  { ...KAFKA, ...MSK, sasl_aws_region: "eu", sasl_aws_role_arn: "relay", sasl_aws_sts_url: "sts" },
   { ...KAFKA, ...SASL, sasl_mechanism: null },
   { ...KAFKA, ...SASL, sasl_password: null },
   { ...KAFKA, ...SASL, sasl_mechanism: "SCRAM" },
