@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { FaultError } from "../../../../plugins/sdk/mod.ts";
 import { openSink } from "../../../../plugins/sink_kafka/sink.ts";
-import { quietClient } from "../../../support/kafka_admin.ts";
+import { addPartitions, administer } from "../../../support/kafka_admin.ts";
 import { kafkaConfig } from "../../../support/kafka_sink.ts";
 import { freePort } from "../../../support/port.ts";
 import { waitUntil } from "../../../support/wait.ts";
@@ -78,7 +78,7 @@ export const CONNECTION_KEYS: Readonly<Record<string, KeyProof>> = {
     await seldom.deliver(topic, draftsOf(10));
     await using often = await stand.open({ metadata_max_age_ms: 1_000 });
     await often.deliver(topic, draftsOf(10));
-    await grow(stand, topic, 4);
+    await addPartitions(stand.kafka.brokers, topic, 4);
     await waitUntil(async () => {
       await often.deliver(topic, draftsOf(50));
       return (await filled(stand, topic)) === 4;
@@ -132,23 +132,11 @@ async function deliverWhileIdling(stand: Stand, topic: string): Promise<void> {
   assert.ok(new Set(requests.map(({ connection }) => connection)).size > 1, "connections were closed");
 }
 
-/** Give a topic more partitions. */
-async function grow(stand: Stand, topic: string, count: number): Promise<void> {
-  const admin = quietClient(stand.kafka.brokers).admin();
-  await admin.connect();
-  await admin.createPartitions({ topicPartitions: [{ topic, count }] });
-  await admin.disconnect();
-}
-
 /** How many partitions have records. */
 async function filled(stand: Stand, topic: string): Promise<number> {
   return (await stand.kafka.offsets(topic)).filter(({ high }) => high > 0n).length;
 }
 
-async function topicsOf(stand: Stand): Promise<readonly string[]> {
-  const admin = quietClient(stand.kafka.brokers).admin();
-  await admin.connect();
-  const topics = await admin.listTopics();
-  await admin.disconnect();
-  return topics;
+function topicsOf(stand: Stand): Promise<readonly string[]> {
+  return administer(stand.kafka.brokers, (admin) => admin.listTopics());
 }

@@ -62,18 +62,9 @@ export class Stand implements AsyncDisposable {
     return name;
   }
 
-  /**
-   * Open a sink with these fields and defaults for the others; all is as a user may configure it.
-   *
-   * @throws FaultError as `openSink`
-   */
-  async open(given: Fields = {}): Promise<StandSink> {
-    const named = { brokers: this.kafka.brokers, client_id: `client-${crypto.randomUUID()}`, ...given };
-    const { config, problems } = parsePipeline({ sink_type: "kafka", topic: "t", ...named }, [MANIFEST]);
-    assert.deepEqual(problems, []);
-    const { sink: fields } = config!.fields.split(config!.values);
-    const sink = await openSink({ pipeline: "p", outbox: "o", fields });
-    return new StandSink(sink, String(fields.client_id));
+  /** Open a sink of this broker. @throws FaultError as `openSink` */
+  open(fields: Fields = {}): Promise<StandSink> {
+    return openAsUser({ brokers: this.kafka.brokers, client_id: `client-${crypto.randomUUID()}`, ...fields });
   }
 
   /** Open a sink, let it deliver these records to a topic, all of which must arrive, and close it. */
@@ -95,6 +86,19 @@ export class Stand implements AsyncDisposable {
     await this.kafka.stop();
     await this.tap[Symbol.asyncDispose]();
   }
+}
+
+/**
+ * Open a sink with these fields and defaults for the others; all is as a user may configure it.
+ *
+ * @throws FaultError as `openSink`
+ */
+export async function openAsUser(fields: Fields): Promise<StandSink> {
+  const { config, problems } = parsePipeline({ sink_type: "kafka", topic: "t", ...fields }, [MANIFEST]);
+  assert.deepEqual(problems, []);
+  const own = config!.fields.split(config!.values).sink;
+  const sink = await openSink({ pipeline: "p", outbox: "o", fields: own });
+  return new StandSink(sink, String(own.client_id));
 }
 
 /** An open sink. */
