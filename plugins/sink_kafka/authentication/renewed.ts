@@ -30,20 +30,20 @@ const LAST_PART_MAX_MS = 5_000;
 
 /** Something that expires, and is renewed. */
 export class Renewed<T extends Perishable> {
-  readonly #fetch: () => Promise<T>;
+  readonly #obtain: () => Promise<T>;
   readonly #clock: Clock;
   #held: T | undefined;
   #renewAtMs = 0;
   /** Until when it serves. */
   #goodUntilMs = 0;
-  #fetching: Promise<T> | undefined;
+  #obtaining: Promise<T> | undefined;
   #failure: unknown;
   #failures = 0;
   /** Nobody is asked before this time. */
   #pausedUntilMs = 0;
 
-  constructor(fetch: () => Promise<T>, clock: Clock) {
-    this.#fetch = fetch;
+  constructor(obtain: () => Promise<T>, clock: Clock) {
+    this.#obtain = obtain;
     this.#clock = clock;
   }
 
@@ -64,24 +64,24 @@ export class Renewed<T extends Perishable> {
   }
 
   async #renew(): Promise<T> {
-    if (this.#fetching === undefined) {
+    if (this.#obtaining === undefined) {
       if (this.#clock.monotonicMs() < this.#pausedUntilMs) throw this.#failure;
-      this.#fetching = this.#fetchOnce().finally(() => this.#fetching = undefined);
+      this.#obtaining = this.#obtainOnce().finally(() => this.#obtaining = undefined);
     }
-    return await this.#fetching;
+    return await this.#obtaining;
   }
 
-  async #fetchOnce(): Promise<T> {
+  async #obtainOnce(): Promise<T> {
     const clock = this.#clock;
     const askedAtMs = clock.monotonicMs();
     try {
-      const fetched = await this.#fetch();
-      const lifeMs = Math.max(0, fetched.expiresAtMs - askedAtMs);
+      const obtained = await this.#obtain();
+      const lifeMs = Math.max(0, obtained.expiresAtMs - askedAtMs);
       this.#renewAtMs = askedAtMs + lifeMs * (RENEW_FROM + (RENEW_TO - RENEW_FROM) * clock.random());
-      this.#goodUntilMs = fetched.expiresAtMs - Math.min(LAST_PART_MAX_MS, LAST_PART * lifeMs);
+      this.#goodUntilMs = obtained.expiresAtMs - Math.min(LAST_PART_MAX_MS, LAST_PART * lifeMs);
       this.#failures = 0;
-      this.#held = fetched;
-      return fetched;
+      this.#held = obtained;
+      return obtained;
     } catch (error) {
       this.#failure = error;
       const longMs = Math.max(pauseMs(PAUSE_MS, PAUSE_MAX_MS, this.#failures++, clock), askedPauseMs(error));

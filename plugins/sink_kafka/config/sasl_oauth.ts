@@ -77,7 +77,8 @@ export const OAUTH_FIELDS: readonly FieldSpec[] = [
     file: true,
     interpolates: true,
     doc:
-      "Path to the CA certificate file (PEM) by which the OAuth server is verified. Absent: the authorities that the relay trusts.",
+      "Path to the CA certificate file (PEM) by which the OAuth server is verified. Absent: the authorities that the relay trusts " +
+      "(Java: `ssl.truststore.location` in `sasl.jaas.config`).",
     examples: ["/etc/certs/oauth-ca.pem"],
   },
 ];
