@@ -15,9 +15,22 @@ interface PartitionEntry {
   readonly open: Set<number>;
 }
 
+/** Where a record batch has its checksum, which is the same when the same bytes are sent again. */
+const CRC_AT = 17;
+
 /** The ledger of all partitions. */
 export class FaultLedger {
+  /** How many batches came that had come before. */
+  repeated = 0;
   readonly #partitions = new Map<string, PartitionEntry>();
+  readonly #seen = new Set<string>();
+
+  /** A client has sent this batch. */
+  see(batch: SentBatch): void {
+    const name = `${keyOf(batch)}/${batch.bytes.readUInt32BE(CRC_AT)}`;
+    if (this.#seen.has(name)) this.repeated++;
+    this.#seen.add(name);
+  }
 
   /**
    * Whether a broker may say that it does not know this batch's producer or expected other numbers: the batch is new, and whatever

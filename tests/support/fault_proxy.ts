@@ -106,6 +106,11 @@ export class FaultProxy implements AsyncDisposable {
     return this.nodes.map(({ host, port }) => `${host.includes(":") ? `[${host}]` : host}:${port}`).join(",");
   }
 
+  /** How many batches clients have sent again. */
+  get retries(): number {
+    return this.#ledger.repeated;
+  }
+
   /** How many connections to a node there have been. */
   connectionsOf(nodeId: number): number {
     return this.#connections.get(nodeId) ?? 0;

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import type { Json } from "../../plugins/sdk/mod.ts";
 import { chanceOf, oneOf } from "./chance.ts";
 import { readTopic } from "./consume.ts";
-import { type FaultMix, NO_FAULTS } from "./fault_schedule.ts";
+import { type FaultKind, type FaultMix, NO_FAULTS } from "./fault_schedule.ts";
 import { FaultProxy } from "./fault_proxy.ts";
 import type { SharedKafka } from "./kafka.ts";
 import { Delivery, openInProcess, type RecordDraft, type TestSink } from "./kafka_sink.ts";
@@ -33,6 +33,8 @@ export interface FaultRun {
 
 /** What came of it. */
 export interface FaultRunResult {
+  /** How many batches the sink has sent again. */
+  readonly retries: number;
   /** How many records stand in a topic more than once. */
   readonly repeated: number;
   /** Whether each had to stand there exactly once: the producer is idempotent, and the kernel never gave a record again. */
@@ -40,7 +42,7 @@ export interface FaultRunResult {
   /** How often the kernel had to give records again. */
   readonly ended: number;
   /** How often each fault happened. */
-  readonly faults: ReadonlyMap<string, number>;
+  readonly faults: ReadonlyMap<FaultKind, number>;
 }
 
 /** How long all of it may take. */
@@ -157,7 +159,7 @@ async function check(
   kafka: SharedKafka,
   run: FaultRun,
   loads: readonly Load[],
-  { errors, trace }: FaultProxy,
+  { errors, retries, trace }: FaultProxy,
   ended: number,
 ): Promise<FaultRunResult> {
   assert.deepEqual(errors, []);
@@ -168,5 +170,5 @@ async function check(
     if (exact) records.assertExactlyOnce(read);
     else repeated += records.assertInOrder(read);
   }
-  return { repeated, exact, ended, faults: trace.counts };
+  return { retries, repeated, exact, ended, faults: trace.counts };
 }

@@ -66,6 +66,7 @@ export function deal(request: ProduceRequest, decision: Decision, ports: Produce
   const refused: PartitionAnswer[] = [];
   const given: SentBatch[] = [];
   for (const batch of batches) {
+    ports.ledger.see(batch);
     const code = refusalOf(batch, decision, head, ports);
     if (code === undefined) given.push(batch);
     else refused.push(refusal(batch, code));

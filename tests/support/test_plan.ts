@@ -25,7 +25,7 @@ const QUICK = ["tidy", "unit"] as const;
 const SLOW = ["support", "property", "permissions", "conformance", "integration", "binary"] as const;
 
 /** Folders below tests/ that hold no tests of the project. */
-export const WITHOUT_TESTS: readonly string[] = ["bench", "demo"];
+export const WITHOUT_TESTS: readonly string[] = ["bench", "demo", "soak"];
 
 /** The steps of a tier, in order. Types are checked once, by a step of their own. */
 export function stepsOf(tier: Tier): readonly Step[] {

@@ -22,6 +22,7 @@ const FOREIGN_OPTIONS = [
   ...["--bootstrap-server", "--topic", "--from-beginning"], // kafka-console-consumer
   ...["--create", "--partitions", "--replication-factor"], // kafka-topics
   ...["--brokers"], // deno task demo
+  ...["--minutes", "--seed"], // deno task soak
 ];
 
 async function readme(): Promise<SourceFile> {
