@@ -46,6 +46,8 @@ function spellingsOf(secret: string): string[] {
     secret.trim(),
     encoded,
     encodeURI(secret.toWellFormed()),
+    // As a value of a form.
+    new URLSearchParams({ "": secret }).toString().slice(1),
     JSON.stringify(secret).slice(1, -1),
   ]
     .filter((spelling) => spelling !== "");

@@ -64,10 +64,9 @@ export class ClientCredentials {
       form.set("client_id", clientId);
       form.set("client_secret", clientSecret);
     }
-    const authorization = `Basic ${base64(`${formEncoded(clientId)}:${formEncoded(clientSecret)}`)}`;
     return this.#server.ask({
       method: "POST",
-      headers: inBody ? {} : { authorization },
+      headers: inBody ? {} : { authorization: `Basic ${this.#basic()}` },
       body: form.toString(),
     });
   }
@@ -102,7 +101,21 @@ export class ClientCredentials {
         scope === undefined ? ", or set sasl_oauth_scope" : ` and the scope "${scope}" of sasl_oauth_scope`
       }`
       : "Verify sasl_oauth_client_id, and that the variable that holds sasl_oauth_client_secret is set and holds the present secret";
-    return this.#server.refusal(`client "${clientId}"`, words, advice);
+    return this.#server.refusal(`client "${clientId}"`, this.#withoutSecret(words), advice);
+  }
+
+  /** The client's id and secret as the header takes them. */
+  #basic(): string {
+    const { clientId, clientSecret } = this.#options;
+    const pair = `${formEncoded(clientId)}:${formEncoded(clientSecret)}`;
+    return new TextEncoder().encode(pair).toBase64();
+  }
+
+  /** A server's words without the secret, however it was sent: some repeat the request that they do not like. */
+  #withoutSecret(words: string): string {
+    const { clientSecret } = this.#options;
+    const spellings = [this.#basic(), clientSecret, formEncoded(clientSecret)];
+    return spellings.reduce((text, spelling) => text.replaceAll(spelling, "***"), words);
   }
 }
 
@@ -125,8 +138,4 @@ function membersOf(text: string): Readonly<Record<string, unknown>> {
 /** As a value of a form (application/x-www-form-urlencoded). */
 function formEncoded(text: string): string {
   return new URLSearchParams({ "": text }).toString().slice(1);
-}
-
-function base64(text: string): string {
-  return new TextEncoder().encode(text).toBase64();
 }

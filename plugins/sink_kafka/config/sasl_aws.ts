@@ -53,6 +53,7 @@ export const AWS_FIELDS: readonly FieldSpec[] = [
   {
     name: "sasl_aws_access_key_id",
     type: "string",
+    min: 1,
     interpolates: true,
     doc: 'Access key id, for "static".',
     examples: ["${env:KAFKA_AWS_ACCESS_KEY_ID}"],
@@ -60,6 +61,7 @@ export const AWS_FIELDS: readonly FieldSpec[] = [
   {
     name: "sasl_aws_secret_access_key",
     type: "string",
+    min: 1,
     interpolates: true,
     secret: true,
     doc: 'Secret access key, for "static".',
@@ -68,6 +70,7 @@ export const AWS_FIELDS: readonly FieldSpec[] = [
   {
     name: "sasl_aws_session_token",
     type: "string",
+    min: 1,
     interpolates: true,
     secret: true,
     doc: 'Session token of temporary keys, for "static".',
@@ -91,6 +94,7 @@ export const AWS_FIELDS: readonly FieldSpec[] = [
   {
     name: "sasl_aws_credentials_token",
     type: "string",
+    min: 1,
     file: true,
     interpolates: true,
     secret: true,
@@ -109,6 +113,7 @@ export const AWS_FIELDS: readonly FieldSpec[] = [
   {
     name: "sasl_aws_web_identity_token",
     type: "string",
+    min: 1,
     file: true,
     interpolates: true,
     secret: true,

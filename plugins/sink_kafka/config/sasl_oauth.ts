@@ -44,6 +44,7 @@ export const OAUTH_FIELDS: readonly FieldSpec[] = [
   {
     name: "sasl_oauth_client_id",
     type: "string",
+    min: 1,
     interpolates: true,
     doc: "Name of the client at the OAuth server (Java: `sasl.oauthbearer.client.credentials.client.id`).",
     examples: ["${env:KAFKA_CLIENT_ID}"],
@@ -51,6 +52,7 @@ export const OAUTH_FIELDS: readonly FieldSpec[] = [
   {
     name: "sasl_oauth_client_secret",
     type: "string",
+    min: 1,
     interpolates: true,
     secret: true,
     doc: "The client's secret (Java: `sasl.oauthbearer.client.credentials.client.secret`).",
@@ -59,6 +61,7 @@ export const OAUTH_FIELDS: readonly FieldSpec[] = [
   {
     name: "sasl_oauth_scope",
     type: "string",
+    min: 1,
     interpolates: true,
     doc: "Scope to ask for, several with spaces between them (Java: `sasl.oauthbearer.scope`).",
     examples: ["kafka", "api://kafka/.default"],

@@ -19,6 +19,7 @@ Deno.test("redactor() hides every secret in every spelling", () => {
   const redact = redactor(["p@ss w/$^rd", "p@ss", 'quo"te\n', ""]);
   assert.equal(redact("is p@ss w/$^rd here"), "is *** here");
   assert.equal(redact(encodeURIComponent("p@ss w/$^rd")), "***");
+  assert.equal(redact(new URLSearchParams({ x: "p@ss w/$^rd" }).toString()), "x=***");
   assert.equal(redact(JSON.stringify({ x: 'quo"te\n' })), '{"x":"***"}');
   assert.equal(redact("nothing"), "nothing");
 });

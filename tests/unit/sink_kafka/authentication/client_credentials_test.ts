@@ -85,6 +85,20 @@ Deno.test("ClientCredentials.fetch() names client and server when a secret is wr
   assert.equal(server.requests.length, 2, "by header and by body");
 });
 
+Deno.test("ClientCredentials.fetch() tells the secret to nobody, though the server repeats what it was asked", async () => {
+  await using server = new LoopbackServer(({ headers, body }) => {
+    const words = `${headers.get("authorization")} ${body} ${SECRET}`;
+    return Response.json({ error: "invalid_scope", error_description: words }, { status: 400 });
+  });
+  const byHeader = await faultFrom(clientOf(server).fetch());
+  assert.match(byHeader.reason, /: invalid_scope: Basic \*\*\* grant_type=client_credentials \*\*\*$/);
+  await using other = new LoopbackServer(({ body }) =>
+    Response.json({ error: "invalid_client", error_description: body }, { status: 400 })
+  );
+  const byBody = await faultFrom(clientOf(other).fetch());
+  assert.match(byBody.reason, /&client_id=pg\+tide&client_secret=\*\*\*$/);
+});
+
 Deno.test("ClientCredentials.fetch() asks a server once that knows the client and allows it nothing", async () => {
   for (const error of ["unauthorized_client", "invalid_scope"]) {
     await using server = new LoopbackServer(() => Response.json({ error }, { status: 400 }));
