@@ -20,6 +20,9 @@ export interface Perishable {
 const PAUSE_MS = 500;
 const PAUSE_MAX_MS = 5_000;
 
+/** How long a new one is waited for while the old one is good, in milliseconds. */
+const PATIENCE_MS = 1_000;
+
 /** Which part of its life is over when it is renewed: between these two, so that not all relays come at once. */
 const RENEW_FROM = 0.75;
 const RENEW_TO = 0.85;
@@ -49,18 +52,23 @@ export class Renewed<T extends Perishable> {
 
   /** One that is good. Rejects with why none is to be had. */
   async get(): Promise<T> {
-    if (this.#held !== undefined && this.#clock.monotonicMs() < this.#renewAtMs) return this.#held;
-    try {
-      return await this.#renew();
-    } catch (error) {
-      if (this.#held !== undefined && this.#clock.monotonicMs() < this.#goodUntilMs) return this.#held;
-      throw error;
-    }
+    const held = this.#held;
+    const nowMs = this.#clock.monotonicMs();
+    if (held === undefined || nowMs >= this.#goodUntilMs) return await this.#renew();
+    return nowMs < this.#renewAtMs ? held : await this.#renewOr(held);
   }
 
   /** Do not give this one again: it was refused. */
   forget(refused: T): void {
     if (this.#held === refused) this.#held = undefined;
+  }
+
+  /** A new one, or this one if that cannot be had at once. */
+  async #renewOr(held: T): Promise<T> {
+    const { promise, resolve } = Promise.withResolvers<T>();
+    const callOff = this.#clock.after(PATIENCE_MS, () => resolve(held));
+    this.#renew().then(resolve, () => resolve(held));
+    return await promise.finally(callOff);
   }
 
   async #renew(): Promise<T> {

@@ -72,6 +72,19 @@ Deno.test("Renewed.get() gives what it has while it cannot be renewed, asks afte
   assert.ok(await number() > 3);
 });
 
+Deno.test("Renewed.get() waits a second for a new one while it has a good one, and has the new one later", async () => {
+  const { clock, source, number } = setUp();
+  await number();
+  await clock.pass(80_000);
+  source.delayMs = 5_000;
+  const waiting = number();
+  await clock.pass(1_000);
+  assert.equal(await waiting, 1);
+  await clock.pass(4_000);
+  assert.equal(await number(), 2);
+  assert.deepEqual([source.asked, clock.appointments], [2, 0]);
+});
+
 Deno.test("Renewed.get() does not ask again at once after a failure, however many want it", async () => {
   const { clock, source, number } = setUp();
   source.trouble = new Error("down");
