@@ -57,6 +57,9 @@ function readWith(type: keyof typeof kafkajs.CompressionCodecs, decompress: (byt
 
 const READ_WITHIN_MS = 60_000;
 
+/** How long a broker may hold back its answer when it has nothing more: what is asked of it last is waited for at the end. */
+const FETCH_WAIT_MS = 100;
+
 /**
  * Every record that a topic holds when this is called, by partition and offset, through `npm:kafkajs`.
  *
@@ -72,7 +75,7 @@ export async function readTopic(
   if (wanted.length === 0) return [];
   // The first group on a broker, or after its restart, waits until the coordinator has loaded.
   const retry = { retries: 40, initialRetryTime: 50, maxRetryTime: 500 };
-  const consumer = quietClient(brokers).consumer({ groupId, retry });
+  const consumer = quietClient(brokers).consumer({ groupId, retry, maxWaitTimeInMs: FETCH_WAIT_MS });
   try {
     await consumer.connect();
     await consumer.subscribe({ topics: [topic], fromBeginning: true });

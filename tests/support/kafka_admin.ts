@@ -14,13 +14,13 @@ export interface PartitionOffsets {
   readonly high: bigint;
 }
 
-/** A client that stays silent, for one short task. */
-export function quietClient(brokers: string): Kafka {
+/** A client that stays silent, for one short task. @param retries how often it tries something again by itself */
+export function quietClient(brokers: string, retries = 8): Kafka {
   return new Kafka({
     clientId: "pg-tide-tests",
     brokers: brokers.split(","),
     logLevel: logLevel.NOTHING,
-    retry: { initialRetryTime: 50, maxRetryTime: 500, retries: 8 },
+    retry: { initialRetryTime: 50, maxRetryTime: 500, retries },
   });
 }
 
@@ -67,6 +67,19 @@ export async function addPartitions(brokers: string, topic: string, count: numbe
   });
 }
 
+/**
+ * The protocol's name of an error, which kafkajs hides when it has tried again; for the loss of a connection its own name.
+ *
+ * @throws the error when it is not one of kafkajs
+ */
+export function typeOf(error: unknown): string {
+  const { type, cause, name } = error as Readonly<Record<"type" | "cause" | "name", unknown>>;
+  if (typeof type === "string") return type;
+  if (cause instanceof Error) return typeOf(cause);
+  if (typeof name === "string" && name.startsWith("KafkaJS")) return name;
+  throw error;
+}
+
 /** Delete a topic; the broker forgets it a moment later. */
 export async function deleteTopic(brokers: string, topic: string): Promise<void> {
   await administer(brokers, (admin) => admin.deleteTopics({ topics: [topic] }));
@@ -84,12 +97,13 @@ export async function topicOffsets(brokers: string, topic: string): Promise<read
     .toSorted((one, other) => one.partition - other.partition);
 }
 
-/** Do something as an administrator. */
+/** Do something as an administrator. @param retries as for {@link quietClient} */
 export async function administer<Result>(
   brokers: string,
   task: (admin: Admin) => Promise<Result>,
+  retries?: number,
 ): Promise<Result> {
-  const admin = quietClient(brokers).admin();
+  const admin = quietClient(brokers, retries).admin();
   try {
     await admin.connect();
     return await task(admin);

@@ -89,6 +89,23 @@ export class KafkaTools {
     await this.#succeed(candidates, ["--bootstrap-server", this.#brokers, ...user, ...change]);
   }
 
+  /** Run `kafka-topics`. @returns what it printed */
+  async topics(args: readonly string[]): Promise<string> {
+    const candidates: [string, string] = ["org.apache.kafka.tools.TopicCommand", "kafka.admin.TopicCommand"];
+    const result = await this.#succeed(candidates, ["--bootstrap-server", this.#brokers, ...args]);
+    return new TextDecoder().decode(result.stdout);
+  }
+
+  /** Run `kafka-leader-election` for all partitions: each is led by the first of its replicas again. */
+  async electPreferredLeaders(): Promise<void> {
+    const candidates: [string, string] = [
+      "org.apache.kafka.tools.LeaderElectionCommand",
+      "kafka.admin.LeaderElectionCommand",
+    ];
+    const what = ["--election-type", "preferred", "--all-topic-partitions"];
+    await this.#succeed(candidates, ["--bootstrap-server", this.#brokers, ...what]);
+  }
+
   /** What `kafka-dump-log` says about segment files: batches, producer ids, sequences, codecs. */
   async dumpLog(files: readonly string[], args: readonly string[] = []): Promise<string> {
     const candidates: [string, string] = [

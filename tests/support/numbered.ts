@@ -81,21 +81,51 @@ export class NumberedRecords {
     return own.length - this.#count;
   }
 
+  /**
+   * Check a topic that got other partitions, or was deleted and created again: it holds the last records of each key, all of them
+   * from some number on, and each partition has its share of them in order and without a gap. In between, a key may have moved
+   * to another partition.
+   *
+   * @param whole whether not even the first record of a key may be missing
+   * @returns how many records stand there more than once
+   */
+  assertInParts(records: readonly WrittenRecord[], whole: boolean): number {
+    let repeated = 0;
+    for (const [key, parts] of this.#partsOf(records)) {
+      const shares = parts.map((numbers) => [...new Set(numbers)]);
+      for (const share of shares) {
+        assert.deepEqual(share, share.map((_, i) => share[0]! + i), `the numbers of ${key} in a partition`);
+      }
+      const all = shares.flat().toSorted((one, other) => one - other);
+      const first = whole ? 0 : all[0] ?? 0;
+      assert.deepEqual(all, this.#expected(key).slice(first), `the numbers of ${key} in all partitions`);
+      repeated += parts.flat().length - all.length;
+    }
+    return repeated;
+  }
+
   #expected(key: string): number[] {
     return Array.from({ length: this.#next.get(key)! }, (_, n) => n);
   }
 
   /** The numbers of each key, as they stand in its partition. */
   #numbersOf(records: readonly WrittenRecord[]): ReadonlyMap<string, readonly number[]> {
-    const numbers = new Map<string, number[]>([...this.#next.keys()].map((key) => [key, []]));
-    const partitions = new Map<string, number>();
+    return new Map([...this.#partsOf(records)].map(([key, parts]) => {
+      assert.ok(parts.length <= 1, `${key} is in one partition`);
+      return [key, parts[0] ?? []];
+    }));
+  }
+
+  /** The numbers of each key, as they stand in each of its partitions. */
+  #partsOf(records: readonly WrittenRecord[]): ReadonlyMap<string, readonly (readonly number[])[]> {
+    const parts = new Map([...this.#next.keys()].map((key) => [key, new Map<number, number[]>()]));
     for (const { key, value, partition } of records) {
-      const name = DECODER.decode(key!);
-      if (!numbers.has(name)) continue;
-      assert.equal(partitions.get(name) ?? partition, partition, `${name} is in one partition`);
-      partitions.set(name, partition);
-      numbers.get(name)?.push(parseInt(DECODER.decode(value!)));
+      const own = parts.get(DECODER.decode(key!));
+      if (own === undefined) continue;
+      const numbers = own.get(partition) ?? [];
+      own.set(partition, numbers);
+      numbers.push(parseInt(DECODER.decode(value!)));
     }
-    return numbers;
+    return new Map([...parts].map(([key, own]) => [key, [...own.values()]]));
   }
 }
