@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import { Buffer } from "node:buffer";
 import { FaultProxy } from "./fault_proxy.ts";
 import { type FaultKind, NO_FAULTS, type Planned } from "./fault_schedule.ts";
-import { type SharedKafka, sharedKafka } from "./kafka.ts";
+import { sharedKafka } from "./kafka.ts";
 import { WireReader, WireWriter } from "./kafka_wire.ts";
 import { METADATA_KEY } from "./metadata_wire.ts";
 import { PRODUCE_KEY, readProduceAnswer } from "./produce_wire.ts";
@@ -14,8 +14,8 @@ import { waitUntil } from "./wait.ts";
 async function withFault(
   planned: Planned,
   test: (context: { proxy: FaultProxy; client: RawClient; topic: TestTopic }) => Promise<void>,
-  kafka: SharedKafka,
 ): Promise<void> {
+  const kafka = await sharedKafka();
   await using topic = await testTopic(kafka, 1);
   await using proxy = await FaultProxy.start({
     brokers: kafka.brokers,
@@ -38,95 +38,83 @@ async function codeIn(client: RawClient): Promise<number> {
   return partitions[0]!.errorCode;
 }
 
-Deno.test("FaultProxy does to a request what its faults are called, and the broker has what it then should have", async (t) => {
-  const kafka = await sharedKafka();
-  const cuts: readonly [FaultKind, written: number][] = [
-    ["cut before", 0],
-    ["cut within", 0],
-    ["cut after", 1],
-    ["cut answer", 1],
-    ["late", 1],
-  ];
-  for (const [kind, written] of cuts) {
-    await t.step(
-      `${kind}: the client has no answer, the broker ${written} records`,
-      () =>
-        withFault({ kind }, async ({ client, topic }) => {
-          assert.notEqual(await client.ended, undefined);
-          assert.deepEqual(client.received, []);
-          if (kind !== "cut answer") assert.equal(client.bytes, 0);
-          if (written > 0) {
-            await waitUntil(async () => await topic.count() === 1, { what: "the broker to write" });
-          }
-          assert.equal(await topic.count(), written);
-        }, kafka),
-    );
-  }
-  await t.step("refuse, miscount: the client has an error, the broker nothing", async () => {
-    for (const [kind, code] of [["refuse", 19], ["miscount", 45]] as const) {
-      await withFault({ kind, code }, async ({ client, topic }) => {
-        assert.equal(await codeIn(client), code);
-        assert.equal(await topic.count(), 0);
-      }, kafka);
-    }
-  });
-  await t.step(
-    "deny: the client has an error, the broker the record",
-    () =>
-      withFault({ kind: "deny", code: 20 }, async ({ client, topic }) => {
-        assert.equal(await codeIn(client), 20);
-        assert.equal(await topic.count(), 1);
-      }, kafka),
-  );
-  await t.step(
-    "throttle: the answer asks for a pause",
-    () =>
-      withFault({ kind: "throttle" }, async ({ client }) => {
-        assert.equal(readProduceAnswer(await client.answer(), RAW_VERSION).throttleMs, 60);
-      }, kafka),
-  );
-  await t.step(
-    "dribble: all of it arrives, in pieces",
-    () =>
-      withFault({ kind: "dribble" }, async ({ client, topic }) => {
-        assert.equal(await codeIn(client), 0);
-        assert.equal(await topic.count(), 1);
-      }, kafka),
-  );
-  for (const [kind, written] of [["hang", 1], ["swallow", 3]] as const) {
-    await t.step(
-      `${kind}: the client hears nothing any more, and the broker has ${written} of three records`,
-      () =>
-        withFault({ kind }, async ({ client, proxy, topic }) => {
-          await client.send(produceRequest(topic.name, 8));
-          using other = await RawClient.to(proxy.brokers);
-          await other.send(produceRequest(topic.name, 9));
-          assert.equal(readProduceAnswer(await other.answer(), RAW_VERSION).partitions[0]!.errorCode, 0);
-          await waitUntil(async () => await topic.count() === written, { what: "the broker to write" });
-          assert.equal(client.bytes, 0);
-        }, kafka),
-    );
-  }
-  await t.step("move: the partition has another leader, and this one says so", async () => {
-    await using topic = await testTopic(kafka, 1);
-    await using proxy = await FaultProxy.start({
-      brokers: kafka.brokers,
-      seed: 1,
-      nodes: 2,
-      mix: NO_FAULTS,
-      plan: ({ node, request }, key) =>
-        key === PRODUCE_KEY && node === 1 && request === 1 ? { kind: "move" } : undefined,
+const CUTS: readonly [FaultKind, written: number][] = [
+  ["cut before", 0],
+  ["cut within", 0],
+  ["cut after", 1],
+  ["cut answer", 1],
+  ["late", 1],
+];
+
+for (const [kind, written] of CUTS) {
+  Deno.test(`FaultProxy, "${kind}": the client has no answer, the broker ${written} records`, async () => {
+    await withFault({ kind }, async ({ client, topic }) => {
+      assert.notEqual(await client.ended, undefined);
+      assert.deepEqual(client.received, []);
+      if (kind !== "cut answer") assert.equal(client.bytes, 0);
+      if (written > 0) {
+        await waitUntil(async () => await topic.count() === 1, { what: "the broker to write" });
+      }
+      assert.equal(await topic.count(), written);
     });
-    proxy.lead(topic.name, 0, 1);
-    const [first, second] = proxy.brokers.split(",");
-    using before = await RawClient.to(first!);
-    using after = await RawClient.to(second!);
-    await before.send(produceRequest(topic.name, 7));
-    assert.equal(await codeIn(before), 6);
-    assert.deepEqual(leadersIn(await askMetadata(after, topic.name)), [2]);
-    await after.send(produceRequest(topic.name, 7));
-    assert.equal(await codeIn(after), 0);
   });
+}
+
+for (const [kind, code, written] of [["refuse", 19, 0], ["miscount", 45, 0], ["deny", 20, 1]] as const) {
+  Deno.test(`FaultProxy, "${kind}": the client has an error, the broker ${written} records`, async () => {
+    await withFault({ kind, code }, async ({ client, topic }) => {
+      assert.equal(await codeIn(client), code);
+      assert.equal(await topic.count(), written);
+    });
+  });
+}
+
+Deno.test('FaultProxy, "throttle": the answer asks for a pause', async () => {
+  await withFault({ kind: "throttle" }, async ({ client }) => {
+    assert.equal(readProduceAnswer(await client.answer(), RAW_VERSION).throttleMs, 60);
+  });
+});
+
+Deno.test('FaultProxy, "dribble": all of it arrives, in pieces', async () => {
+  await withFault({ kind: "dribble" }, async ({ client, topic }) => {
+    assert.equal(await codeIn(client), 0);
+    assert.equal(await topic.count(), 1);
+  });
+});
+
+for (const [kind, written] of [["hang", 1], ["swallow", 3]] as const) {
+  Deno.test(`FaultProxy, "${kind}": the client hears nothing any more, the broker has ${written} of three records`, async () => {
+    await withFault({ kind }, async ({ client, proxy, topic }) => {
+      await client.send(produceRequest(topic.name, 8));
+      using other = await RawClient.to(proxy.brokers);
+      await other.send(produceRequest(topic.name, 9));
+      assert.equal(readProduceAnswer(await other.answer(), RAW_VERSION).partitions[0]!.errorCode, 0);
+      await waitUntil(async () => await topic.count() === written, { what: "the broker to write" });
+      assert.equal(client.bytes, 0);
+    });
+  });
+}
+
+Deno.test('FaultProxy, "move": the partition has another leader, and this one says so', async () => {
+  const kafka = await sharedKafka();
+  await using topic = await testTopic(kafka, 1);
+  await using proxy = await FaultProxy.start({
+    brokers: kafka.brokers,
+    seed: 1,
+    nodes: 2,
+    mix: NO_FAULTS,
+    plan: ({ node, request }, key) =>
+      key === PRODUCE_KEY && node === 1 && request === 1 ? { kind: "move" } : undefined,
+  });
+  proxy.lead(topic.name, 0, 1);
+  const [first, second] = proxy.brokers.split(",");
+  using before = await RawClient.to(first!);
+  using after = await RawClient.to(second!);
+  await before.send(produceRequest(topic.name, 7));
+  assert.equal(await codeIn(before), 6);
+  assert.deepEqual(leadersIn(await askMetadata(after, topic.name)), [2]);
+  await after.send(produceRequest(topic.name, 7));
+  assert.equal(await codeIn(after), 0);
 });
 
 Deno.test("FaultProxy does to connections what its faults are called", async () => {

@@ -7,9 +7,11 @@
 import { Buffer } from "node:buffer";
 import { WireReader, WireWriter } from "./kafka_wire.ts";
 
-/** The protocol's numbers. */
+/** The protocol's number of Metadata. */
 export const METADATA_KEY = 3;
+/** That of ApiVersions. */
 export const API_VERSIONS_KEY = 18;
+/** That of InitProducerId. */
 export const INIT_PRODUCER_ID_KEY = 22;
 
 /** A broker as a cluster names it. */
