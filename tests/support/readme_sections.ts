@@ -9,6 +9,7 @@ import { REGISTRY } from "../../plugins/registry.ts";
 import { CONFIG_SETTING, flagOf, SETTING_FIELDS, variableOf } from "../../src/config/flags.ts";
 import { KERNEL_FIELDS } from "../../src/config/kernel_fields.ts";
 import { markdownTable } from "../../src/config/tables.ts";
+import { releasesTable, servicesTable } from "./compatibility.ts";
 
 /** Every generated section, by name. */
 export function readmeSections(): Readonly<Record<string, string>> {
@@ -16,6 +17,8 @@ export function readmeSections(): Readonly<Record<string, string>> {
     "pipeline-fields": markdownTable(KERNEL_FIELDS),
     "plugin-fields": REGISTRY.map(({ description }) => pluginSection(description)).join("\n\n"),
     settings: settingsTable(),
+    "kafka-releases": releasesTable(),
+    "kafka-services": servicesTable(),
   };
 }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Json } from "../../../plugins/sdk/mod.ts";
 import { INIT_PRODUCER_ID_KEY, METADATA_KEY } from "../../../plugins/sink_kafka/cluster/versions.ts";
 import { PRODUCE_KEY } from "../../../plugins/sink_kafka/cluster/produce_api.ts";
+import { OLDER_RELEASES, WITHOUT_PRODUCER_IDS } from "../../support/compatibility.ts";
 import { readTopic, readTopicByJava, type TopicRecord } from "../../support/consume.ts";
 import { type KafkaOptions, type KafkaServer, startKafka } from "../../support/kafka.ts";
 import {
@@ -16,12 +17,6 @@ import { freePort } from "../../support/port.ts";
 import { RequestTap } from "../../support/request_tap.ts";
 import { SinkLoad } from "../../support/sink_load.ts";
 import { waitUntil } from "../../support/wait.ts";
-
-/** The older releases that are tested, besides the newest one of all other tests, and what is spoken with them. */
-const RELEASES = [
-  { version: "2.8.2", mode: "zookeeper", metadata: 10, ends: ["killed"] },
-  { version: "3.9.2", mode: "kraft", metadata: 12, ends: ["stopped"] },
-] as const;
 
 /** How a broker ends under load. */
 type End = "killed" | "stopped";
@@ -67,7 +62,7 @@ async function startPlace(options: Pick<KafkaOptions, "version" | "mode">): Prom
   };
 }
 
-for (const { version, mode, metadata, ends } of RELEASES) {
+for (const { version, mode, metadata } of OLDER_RELEASES) {
   Deno.test(`the Kafka sink with Apache Kafka ${version} (${mode})`, async (t) => {
     await using place = await startPlace({ version, mode });
     await t.step(
@@ -81,7 +76,8 @@ for (const { version, mode, metadata, ends } of RELEASES) {
     );
     await t.step("a missing topic is waited for, or made by the broker", () => missing(place));
     await t.step("SCRAM-SHA-256", () => scram(place));
-    for (const end of FULL ? ["killed", "stopped"] as const : ends) {
+    const ends: readonly End[] = FULL ? ["killed", "stopped"] : [mode === "kraft" ? "killed" : "stopped"];
+    for (const end of ends) {
       await t.step(`a broker that is ${end} under load, and comes back`, () => comesBack(place, end));
     }
     await t.step("the versions spoken are the best that both sides know, all the time", () => {
@@ -233,8 +229,8 @@ async function comesBack({ kafka, tap }: Place, end: End): Promise<void> {
   plain.records.assertInOrder(await readTopic(kafka.brokers, topics.plain));
 }
 
-Deno.test("the Kafka sink with Apache Kafka 2.8.2 in its first KRaft mode, which gives out no producer ids", async () => {
-  await using kafka = await startKafka({ version: "2.8.2", mode: "kraft" });
+Deno.test(`the Kafka sink with Apache Kafka ${WITHOUT_PRODUCER_IDS} in KRaft mode, without producer ids`, async () => {
+  await using kafka = await startKafka({ version: WITHOUT_PRODUCER_IDS, mode: "kraft" });
   const { brokers } = kafka;
   // kafkajs makes topics through the controller alone, whom this release does not name.
   await kafka.tools.topics(["--create", "--topic", "events", "--partitions", "3"]);
