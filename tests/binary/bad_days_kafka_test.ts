@@ -1,6 +1,9 @@
 import { strict as assert } from "node:assert";
 import { readTopic, textOf } from "../support/consume.ts";
+import { FaultProxy } from "../support/fault_proxy.ts";
+import { NO_FAULTS } from "../support/fault_schedule.ts";
 import { type KafkaServer, startKafka } from "../support/kafka.ts";
+import { freePort } from "../support/port.ts";
 import { sharedPostgres } from "../support/postgres.ts";
 import type { RelayProcess } from "../support/relay_process.ts";
 import { Deployment } from "./deployment.ts";
@@ -51,6 +54,8 @@ Deno.test("Kafka's bad days: waited for or told, with nothing lost and no dead l
   await t.step("a broker that goes in the middle", () => goneInTheMiddle(place));
   await t.step("several brokers, of which one is there", () => oneOfSeveral(place));
   await t.step("a port where something else listens", () => notKafka(place));
+  await t.step("a broker that takes connections and never answers", () => hangs(place));
+  await t.step("a broker that advertises an address where nobody is", () => advertisedElsewhere(place));
   assert.equal(await relay.stop(), 0);
 });
 
@@ -122,4 +127,46 @@ async function notKafka({ kafka, deployment, relay }: Place): Promise<void> {
   assert.match(reason, /it may want TLS \(tls_enabled\) or SASL \(sasl_mechanism\)/);
   assert.equal(await deployment.deadLetters("not_kafka"), 0);
   await deployment.healthyGoesOn(relay);
+}
+
+/** So short that it is told soon. */
+const IMPATIENT = { request_timeout_ms: 500, delivery_timeout_ms: 1_000, retry: { max_ms: 500 } };
+
+async function hangs({ kafka, deployment, relay }: Place): Promise<void> {
+  await kafka.createTopic("hangs", 1);
+  await using line = await FaultProxy.start({ brokers: kafka.brokers, seed: 1, nodes: 1, mix: NO_FAULTS });
+  line.silence(1);
+  const { brokers } = line;
+  await deployment.addPipeline("hangs", { ...configOf(kafka, "hangs"), ...IMPATIENT, brokers });
+  await publishNumbers(deployment, "hangs", 0, 5);
+  const { code, reason } = await deployment.fails("hangs", "waiting");
+  assert.equal(code, "BROKER_UNREACHABLE");
+  assert.ok(reason.startsWith(`Cannot reach Kafka broker ${brokers}: `), reason);
+  assert.match(reason, /takes the connection and does not answer: it may hang or be overloaded.*Check that/);
+  await deployment.healthyGoesOn(relay);
+  line.unsilence(1);
+  await deployment.reaches("hangs", "idle");
+  assert.deepEqual(await numbersIn(kafka, "hangs"), range(5));
+  assert.equal(await deployment.deadLetters("hangs"), 0);
+}
+
+async function advertisedElsewhere({ kafka, deployment, relay }: Place): Promise<void> {
+  await kafka.createTopic("elsewhere", 1);
+  await using line = await FaultProxy.start({ brokers: kafka.brokers, seed: 1, nodes: 1, mix: NO_FAULTS });
+  const { brokers, nodes } = line;
+  line.advertised = [{ nodeId: 1, host: "127.0.0.1", port: freePort() }];
+  await deployment.addPipeline("elsewhere", { ...configOf(kafka, "elsewhere"), ...IMPATIENT, brokers });
+  await publishNumbers(deployment, "elsewhere", 0, 5);
+  const { code, reason } = await deployment.fails("elsewhere", "waiting");
+  assert.equal(code, "BROKER_UNREACHABLE");
+  assert.ok(reason.startsWith(`Cannot reach Kafka broker 127.0.0.1:${line.advertised[0]!.port} (`), reason);
+  assert.match(
+    reason,
+    /\(the address that the cluster advertises: .* see advertised\.listeners\): .*ECONNREFUSED/,
+  );
+  await deployment.healthyGoesOn(relay);
+  line.advertised = nodes;
+  await deployment.reaches("elsewhere", "idle");
+  assert.deepEqual(await numbersIn(kafka, "elsewhere"), range(5));
+  assert.equal(await deployment.deadLetters("elsewhere"), 0);
 }

@@ -18,7 +18,7 @@ import { freePort } from "../../support/port.ts";
 import { testTopic } from "../../support/test_topic.ts";
 
 /** So short that an outage is told soon. */
-const IMPATIENT = { request_timeout_ms: 700, delivery_timeout_ms: 2_500, linger_ms: 0 };
+const IMPATIENT = { request_timeout_ms: 500, delivery_timeout_ms: 1_800, linger_ms: 0 };
 
 const CHECK =
   /Check that broker addresses are correct and include ports, that the network lets the relay through \(firewall rules, security groups, VPC peering\), that DNS resolves the broker hostnames, and that tls_enabled is set if the cluster requires TLS/;
