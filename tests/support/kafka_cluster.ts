@@ -137,8 +137,8 @@ export class KafkaCluster implements AsyncDisposable {
     this.nodes = nodes;
   }
 
-  /** Start all nodes. @param settings further lines of every server.properties */
-  static async start(settings: Properties = {}): Promise<KafkaCluster> {
+  /** Start all nodes. @param settings further lines of a node's server.properties */
+  static async start(settings: (id: number) => Properties = () => ({})): Promise<KafkaCluster> {
     const jars = await kafkaJars(KAFKA_VERSION);
     const controllers = Array.from({ length: NODES }, (_, i) => ({ id: i + 1, port: freePort() }));
     const voters = controllers.map(({ id, port }) => `${id}@127.0.0.1:${port}`).join(",");
@@ -155,7 +155,7 @@ export class KafkaCluster implements AsyncDisposable {
       });
       return new ClusterNode(id, server, data, (port) => ({
         ...propertiesOf({ id, port, controllerPort, voters, data }),
-        ...settings,
+        ...settings(id),
       }));
     });
     const cluster = new KafkaCluster(KAFKA_VERSION, nodes);
