@@ -38,19 +38,45 @@ export function redactor(secrets: Iterable<string>): Redact {
   return (text) => redactUrls(text.replace(regexp, REDACTED));
 }
 
+/** As it is, and as it becomes when a file's line end or a line break within is not taken along. */
 function spellingsOf(secret: string): string[] {
+  const forms = new Set([secret, secret.trim(), secret.replaceAll(/[\s\p{C}]+/gu, " ").trim()]);
+  return [...forms].flatMap(encodingsOf).filter((spelling) => spelling !== "");
+}
+
+function encodingsOf(text: string): string[] {
   // A text that is not well-formed cannot be encoded for a URL.
-  const encoded = encodeURIComponent(secret.toWellFormed());
+  const wellFormed = text.toWellFormed();
+  const inForm = new URLSearchParams({ "": wellFormed }).toString().slice(1);
+  const inJson = JSON.stringify(text).slice(1, -1);
   return [
-    secret,
-    secret.trim(),
-    encoded,
-    encodeURI(secret.toWellFormed()),
-    // As a value of a form.
-    new URLSearchParams({ "": secret }).toString().slice(1),
-    JSON.stringify(secret).slice(1, -1),
-  ]
-    .filter((spelling) => spelling !== "");
+    text,
+    encodeURIComponent(wellFormed),
+    encodeURI(wellFormed),
+    inForm,
+    inJson,
+    // JSON in a text of JSON.
+    JSON.stringify(inJson).slice(1, -1),
+    ...base64Of(wellFormed),
+    // A client of OAuth shows its secret so.
+    ...base64Of(inForm),
+  ];
+}
+
+/** A shorter text is met by chance. */
+const BASE64_LEAST = 6;
+
+/** The letters that a text gives in base64 wherever it stands; those at its ends depend on what stands beside it. */
+function base64Of(text: string): string[] {
+  const bytes = new TextEncoder().encode(text);
+  if (bytes.length < BASE64_LEAST) return [];
+  return [0, 1, 2].flatMap((before) => {
+    const shifted = new Uint8Array(before + bytes.length);
+    shifted.set(bytes, before);
+    const letters = shifted.toBase64({ omitPadding: true });
+    const own = letters.slice(Math.ceil(before * 8 / 6), Math.floor(shifted.length * 8 / 6));
+    return [own, own.replaceAll("+", "-").replaceAll("/", "_")];
+  });
 }
 
 function patternOf(secret: string): string {

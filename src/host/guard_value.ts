@@ -79,9 +79,14 @@ export function readText(value: unknown, at: string): string {
   return cleanText(value);
 }
 
-/** A text without control characters, whole characters only, cut to the contract's limit. */
+/**
+ * A text without control characters, whole characters only, cut to the contract's limit: between two words, as half a secret would
+ * not be known for one.
+ */
 export function cleanText(text: string): string {
-  return text.slice(0, HOST_LIMITS.textMax).toWellFormed().replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, " ");
+  const { textMax } = HOST_LIMITS;
+  const cut = text.length <= textMax ? text : text.slice(0, textMax).replace(/\S+$/, "…");
+  return cut.toWellFormed().replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, " ");
 }
 
 /** A stable code: capitals, digits and `_`. What is written otherwise is made so; logs and metrics count by it. */

@@ -132,9 +132,10 @@ function said(words: string): string {
   return text === "" ? "" : `: ${text}`;
 }
 
-/** A server's words: one line, not long. */
+/** A server's words: one line, not long, and cut between two words, as half a secret would not be known for one. */
 function cleaned(words: string): string {
-  return words.replaceAll(/[\s\p{C}]+/gu, " ").trim().slice(0, WORDS_MAX);
+  const line = words.replaceAll(/[\s\p{C}]+/gu, " ").trim();
+  return line.length <= WORDS_MAX ? line : line.slice(0, WORDS_MAX).replace(/\S+$/, "…");
 }
 
 /** The pause that a server asks for in seconds; a date is left to the relay's own backoff. */

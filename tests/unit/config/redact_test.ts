@@ -21,7 +21,33 @@ Deno.test("redactor() hides every secret in every spelling", () => {
   assert.equal(redact(encodeURIComponent("p@ss w/$^rd")), "***");
   assert.equal(redact(new URLSearchParams({ x: "p@ss w/$^rd" }).toString()), "x=***");
   assert.equal(redact(JSON.stringify({ x: 'quo"te\n' })), '{"x":"***"}');
+  assert.equal(redact(JSON.stringify(JSON.stringify({ x: 'quo"te\n' }))), '"{\\"x\\":\\"***\\"}"');
   assert.equal(redact("nothing"), "nothing");
+});
+
+Deno.test("redactor() hides secrets in base64, whatever stands before them", () => {
+  const secret = "s3cret: é%+ ??>>";
+  const redact = redactor([secret]);
+  for (const before of ["", "a", "ab", "relay:"]) {
+    for (const encode of [(text: string) => text, encodeURIComponent]) {
+      const bytes = new TextEncoder().encode(
+        `${encode(before)}${new URLSearchParams({ "": secret }).toString().slice(1)}`,
+      );
+      for (const alphabet of ["base64", "base64url"] as const) {
+        const told = redact(`Basic ${bytes.toBase64({ alphabet })}`);
+        assert.match(told, /^Basic \S*\*\*\*\S{0,4}$/, told);
+      }
+    }
+    const plain = new TextEncoder().encode(before + secret).toBase64();
+    assert.match(redact(plain), /^\S*\*\*\*\S{0,4}$/);
+  }
+});
+
+Deno.test("redactor() hides what a file holds without its line end, and in one line", () => {
+  const redact = redactor(["first line\r\nsecond line\n"]);
+  assert.equal(redact("is first line\r\nsecond line."), "is ***.");
+  assert.equal(redact("is first line second line."), "is ***.");
+  assert.equal(redact(encodeURIComponent("first line\r\nsecond line")), "***");
 });
 
 Deno.test("redactor() hides a short secret where it stands alone", () => {
