@@ -19,13 +19,13 @@ const PAUSE_MAX_MS = 1_000;
 /** How long a topic is waited for that does not exist: it may be on its way to this broker, or being created by it. */
 export const TOPIC_WAIT_MS = 5_000;
 
-/** How long a broker is waited for when none of them answers, before an outage is reported. */
+/** How long a broker is waited for when none of them answers, or it never has, before an outage is reported. */
 export const OUTAGE_MS = 10_000;
 
 /**
- * How long a leader is waited for when the cluster answers. An election takes less, also when the broker has died: the cluster
- * misses it when its session ends, by default after 9 s (18 s with ZooKeeper), and if it was the controller as well, only
- * after there is another one.
+ * How long a leader is waited for when the cluster answers, unless it is one that could never be reached. An election takes less, also
+ * when the broker has died: the cluster misses it when its session ends, by default after 9 s (18 s with ZooKeeper), and
+ * if it was the controller as well, only after there is another one.
  */
 export const ELECTION_MS = 30_000;
 
@@ -41,6 +41,8 @@ export interface Stalled {
   readonly stalledSinceMs: number | undefined;
   /** Why the partition's leader cannot be reached, if it has one. */
   readonly stalledBy: Fault | undefined;
+  /** Whether that leader could be reached before: it may be dying then, while another one is elected. */
+  readonly reachedBefore: boolean;
 }
 
 /** What the search needs. */
@@ -164,7 +166,7 @@ export class LeaderSearch {
     }
   }
 
-  #verdict({ topic, partition, stalledBy }: Stalled, stalledMs: number): Fault | undefined {
+  #verdict({ topic, partition, stalledBy, reachedBefore }: Stalled, stalledMs: number): Fault | undefined {
     const { cluster, holding, options } = this.#ports;
     const { errorCode: code, leaders } = cluster.topic(topic) ?? { errorCode: 0, leaders: [] };
     if (this.#fault !== undefined && this.#fault.kind !== "unavailable") return this.#fault;
@@ -177,7 +179,7 @@ export class LeaderSearch {
       if (partition < 0 && leaders.length > 0) return undefined;
       if (code === UNKNOWN_TOPIC && stalledMs >= TOPIC_WAIT_MS) return missingTopic(topic, options);
     }
-    const limitMs = this.#fault === undefined ? ELECTION_MS : OUTAGE_MS;
+    const limitMs = this.#fault === undefined && reachedBefore ? ELECTION_MS : OUTAGE_MS;
     if (stalledMs < Math.min(limitMs, options.deliveryTimeoutMs) || holding()) return undefined;
     return stalledBy ?? this.#fault ?? leaderless(topic, partition);
   }

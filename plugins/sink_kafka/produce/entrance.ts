@@ -56,7 +56,13 @@ export class Entrance {
   /** The topics that the first page waits for. */
   *stalled(): Generator<Stalled> {
     for (const topic of this.#unknown) {
-      yield { topic, partition: -1, stalledSinceMs: this.#stalledSinceMs, stalledBy: undefined };
+      yield {
+        topic,
+        partition: -1,
+        stalledSinceMs: this.#stalledSinceMs,
+        stalledBy: undefined,
+        reachedBefore: true,
+      };
     }
   }
 

@@ -133,6 +133,7 @@ export class Lanes {
     for (const queue of lane.active) {
       queue.stalledSinceMs ??= nowMs;
       queue.stalledBy = fault;
+      queue.reachedBefore = lane.opened;
     }
     search.unreachable();
     // Unless the search has just ended the generation.

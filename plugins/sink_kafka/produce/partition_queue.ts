@@ -44,6 +44,8 @@ export class PartitionQueue {
   stalledSinceMs: number | undefined;
   /** Why its leader cannot be reached, while it is stalled by that. */
   stalledBy: Fault | undefined;
+  /** Whether that leader could be reached before. */
+  reachedBefore = true;
   /** How many batches have been sent, each counted once. */
   #launched = 0;
 
@@ -97,6 +99,7 @@ export class PartitionQueue {
   unstall(): void {
     this.stalledSinceMs = undefined;
     this.stalledBy = undefined;
+    this.reachedBefore = true;
   }
 
   /** Forget every batch that is not in flight. */

@@ -59,7 +59,8 @@ function hasLeader(topic: Topic | undefined, partition: number): boolean {
 }
 
 function stalledAt(clock: SinkClock, partition = 0): Stalled {
-  return { topic: "t", partition, stalledSinceMs: clock.monotonicMs(), stalledBy: undefined };
+  const stalledSinceMs = clock.monotonicMs();
+  return { topic: "t", partition, stalledSinceMs, stalledBy: undefined, reachedBefore: true };
 }
 
 Deno.test("LeaderSearch asks once for all that is asked for while it waits for an answer, and then rests", async () => {
@@ -142,6 +143,19 @@ Deno.test("LeaderSearch waits for an election as long as the cluster answers", a
   await state.clock.pass(100);
   search.unreachable();
   assert.deepEqual(state.faults, [broken]);
+});
+
+Deno.test("LeaderSearch waits for no election when a leader could never be reached", async () => {
+  const { search, state } = setup();
+  const wrong = unavailable("BROKER_UNREACHABLE", "its advertised address");
+  state.topic = { errorCode: 0, leaders: [1] };
+  state.stalled = [{ ...stalledAt(state.clock), stalledBy: wrong, reachedBefore: false }];
+  await state.clock.pass(OUTAGE_MS - 100);
+  search.unreachable();
+  assert.deepEqual(state.faults, []);
+  await state.clock.pass(100);
+  search.unreachable();
+  assert.deepEqual(state.faults, [wrong]);
 });
 
 Deno.test("LeaderSearch reports no outage while batches are held that may have been written", async () => {

@@ -50,6 +50,7 @@ Deno.test("Entrance holds up the pages behind one whose topic is not known", asy
     partition: -1,
     stalledSinceMs: 0,
     stalledBy: undefined,
+    reachedBefore: true,
   }]);
   topics.set("new", { errorCode: 0, leaders: [1, 1] });
   entrance.admit();
