@@ -99,6 +99,11 @@ export class BrokerConnection implements Producing {
     return this.#versions !== undefined && !this.#connection.isConnected() && !this.#reauthenticating;
   }
 
+  /** For how long the broker has owed answers and given none, in milliseconds. */
+  get silentMs(): number {
+    return this.#use.silentMs;
+  }
+
   /** Connect, unless connected. Rejects with what the library or the socket says. */
   async open(): Promise<void> {
     this.#opening ??= this.#open();

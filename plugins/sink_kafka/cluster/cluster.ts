@@ -20,6 +20,9 @@ import { learnTopic } from "./topic.ts";
 /** How long brokers are tried one after the other before the question is given up, in milliseconds. The kernel waits 120 s. */
 const SEARCH_MS = 60_000;
 
+/** A broker that has owed an answer for so long, in milliseconds, may hang: the others are asked first. */
+const SILENT_MS = 1_000;
+
 /** A cluster that is being talked to. */
 export class Cluster implements ClusterPort {
   #options: Options;
@@ -175,18 +178,27 @@ export class Cluster implements ClusterPort {
     return inOrder.length === 0 ? gone(-1) : gravestOf(inOrder);
   }
 
-  /** Connected brokers first, then the configured ones and those that the cluster has named, from a random one on. */
+  /**
+   * Connected brokers first, then the configured ones and those that the cluster has named, from a random one on. Those that may hang
+   * come last.
+   */
   #candidates(): Address[] {
-    const all = new Map<string, Address>();
-    for (const connection of this.#connections.values()) {
-      if (connection.ready) all.set(formatAddress(connection.address), connection.address);
-    }
+    const ready = [...this.#connections.values()].filter((connection) => connection.ready);
+    const quickest = ready.toSorted((one, other) => one.silentMs - other.silentMs);
     const others = [...this.#options.brokers, ...this.#nodes.values()];
     const start = Math.floor(this.#clock.random() * others.length);
-    for (const address of [...others.slice(start), ...others.slice(0, start)]) {
-      all.set(formatAddress(address), address);
-    }
-    return [...all.values()];
+    const inOrder = [
+      ...quickest.map(({ address }) => address),
+      ...others.slice(start),
+      ...others.slice(0, start),
+    ];
+    const all = [...new Map(inOrder.map((address) => [formatAddress(address), address])).entries()];
+    const silent = ready.filter(({ silentMs }) => silentMs >= SILENT_MS);
+    const hanging = new Set(silent.map(({ address }) => formatAddress(address)));
+    return [
+      ...all.filter(([key]) => !hanging.has(key)),
+      ...all.filter(([key]) => hanging.has(key)),
+    ].map(([, address]) => address);
   }
 
   async #open(address: Address): Promise<BrokerConnection> {

@@ -1,6 +1,6 @@
 /**
  * Notices that a connection has not been used for a while: whatever forgets it on its way (a firewall, NAT, a load balancer) tells
- * nobody, and the next request would wait for its timeout.
+ * nobody, and the next request would wait for its timeout. Knows as well for how long a broker has owed an answer: it may hang.
  *
  * @module
  */
@@ -15,6 +15,8 @@ export class IdleWatch {
   /** Requests that are not answered. */
   #open = 0;
   #usedAtMs = 0;
+  /** When the broker was asked, or last answered, while it owes answers. */
+  #owingSinceMs = 0;
   #callOff: (() => void) | undefined;
 
   /** @param onIdle called once, when nothing was open for `idleMs` */
@@ -29,6 +31,11 @@ export class IdleWatch {
     return this.#open > 0;
   }
 
+  /** For how long the broker has owed answers and given none, in milliseconds. */
+  get silentMs(): number {
+    return this.busy ? this.#clock.monotonicMs() - this.#owingSinceMs : 0;
+  }
+
   /** Watch from now on. */
   start(): void {
     this.#usedAtMs = this.#clock.monotonicMs();
@@ -37,13 +44,13 @@ export class IdleWatch {
 
   /** A request begins. */
   begin(): void {
-    this.#open++;
+    if (this.#open++ === 0) this.#owingSinceMs = this.#clock.monotonicMs();
   }
 
   /** A request has ended. */
   end(): void {
     this.#open--;
-    this.#usedAtMs = this.#clock.monotonicMs();
+    this.#usedAtMs = this.#owingSinceMs = this.#clock.monotonicMs();
   }
 
   /** Watch no longer. */

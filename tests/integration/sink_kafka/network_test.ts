@@ -16,6 +16,7 @@ import { Delivery, kafkaConfig, openInProcess, openKafkaSink, recordPage } from 
 import { NumberedRecords } from "../../support/numbered.ts";
 import { freePort } from "../../support/port.ts";
 import { testTopic } from "../../support/test_topic.ts";
+import { waitUntil } from "../../support/wait.ts";
 
 /** So short that an outage is told soon. */
 const IMPATIENT = { request_timeout_ms: 500, delivery_timeout_ms: 1_800, linger_ms: 0 };
@@ -184,6 +185,30 @@ Deno.test("the Kafka sink waits for a broker that hangs, names it, and goes on w
     new TextDecoder().decode(value!)
   );
   assert.deepEqual(values, ["a", "d", "b", "c"]);
+});
+
+Deno.test("the Kafka sink asks others than a broker that hangs, and does not wait for it with what is not its", async () => {
+  const kafka = await sharedKafka();
+  await using known = await testTopic(kafka, 1);
+  await using unheard = await testTopic(kafka, 1);
+  await using proxy = await calm({ nodes: 2 });
+  const [, hanging] = proxy.brokers.split(",") as [string, string];
+  proxy.lead(known.name, 0, 2);
+  proxy.lead(unheard.name, 0, 1);
+  // The first broker to be asked is the one that will hang, and requests wait for longer than the test does.
+  const patient = { request_timeout_ms: 600_000, delivery_timeout_ms: 3_600_000, linger_ms: 0 };
+  const sink = await openSink(kafkaConfig({ ...patient, brokers: hanging }));
+  const page = ({ name }: { name: string }, value: string) => recordPage(name, [{ value }]);
+  await sink.deliver(page(known, "a"), 1);
+  proxy.silence(2);
+  const stuck = sink.deliver(page(known, "b"), 1);
+  // Until it has been silent for long enough to be suspected.
+  await new Promise((resolve) => setTimeout(resolve, 1_200));
+  let delivered = false;
+  sink.deliver(page(unheard, "c"), 1).then(() => delivered = true);
+  await waitUntil(() => delivered, { what: "the page for the broker that is well" });
+  await sink.close();
+  assert.ok((await stuck).fault !== undefined);
 });
 
 Deno.test("the Kafka sink gives up connections that a network has forgotten, and loses nothing", async (t) => {

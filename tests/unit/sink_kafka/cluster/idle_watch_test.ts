@@ -45,6 +45,24 @@ Deno.test("IdleWatch takes no connection for idle that waits for an answer, howe
   assert.deepEqual(idleAtMs, [61_000]);
 });
 
+Deno.test("IdleWatch knows for how long a broker has owed answers and given none", async () => {
+  const { clock, watch } = setup();
+  await clock.pass(300);
+  assert.equal(watch.silentMs, 0);
+  watch.begin();
+  await clock.pass(100);
+  watch.begin();
+  await clock.pass(100);
+  assert.equal(watch.silentMs, 200);
+  watch.end();
+  assert.equal(watch.silentMs, 0);
+  await clock.pass(50);
+  assert.equal(watch.silentMs, 50);
+  watch.end();
+  await clock.pass(50);
+  assert.equal(watch.silentMs, 0);
+});
+
 Deno.test("IdleWatch.stop() leaves nothing behind", async () => {
   const { clock, idleAtMs, watch } = setup();
   watch.stop();
