@@ -23,6 +23,8 @@ export class Batch {
   closed = false;
   /** How often it was handed to a broker. */
   attempts = 0;
+  /** How often a broker found it damaged. */
+  suspicions = 0;
   /** Whether a broker may have written it without saying so. */
   mayBeWritten = false;
   /** Rises from one sent batch to the next: the order in which those that come back must be sent again. */

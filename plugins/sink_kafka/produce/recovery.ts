@@ -19,7 +19,7 @@ import type { PartitionQueue, Returned } from "./partition_queue.ts";
 import type { PartitionResult, RecordError } from "../cluster/produce_api.ts";
 import { sequenceAfter } from "./sequencer.ts";
 
-/** How often a batch is sent as it is before a record in it is suspected. */
+/** How often a batch is sent again as it is when it is found damaged, before a record in it is suspected. */
 const SUSPECT_ATTEMPTS = 3;
 
 /** The first pause before a batch is sent again, and the longest, in milliseconds (Java: `retry.backoff.ms`). */
@@ -124,7 +124,8 @@ class Round {
 
   #decide(batch: Batch, result: PartitionResult): Decision {
     const { decision } = classify(result.errorCode);
-    return decision === "suspect" && batch.attempts > SUSPECT_ATTEMPTS ? "reject" : decision;
+    // What else a batch has been through says nothing about its records.
+    return decision === "suspect" && ++batch.suspicions > SUSPECT_ATTEMPTS ? "reject" : decision;
   }
 
   #again(batch: Batch, last: string): void {
