@@ -21,6 +21,7 @@ const FOREIGN_OPTIONS = [
   ...["--allow-net", "--allow-read"], // deno
   ...["--bootstrap-server", "--topic", "--from-beginning"], // kafka-console-consumer
   ...["--create", "--partitions", "--replication-factor"], // kafka-topics
+  ...["--describe", "--unavailable-partitions"], // kafka-topics
   ...["--brokers"], // deno task demo
   ...["--minutes", "--seed"], // deno task soak
 ];

@@ -72,7 +72,7 @@ export const PRODUCER_FIELDS: readonly FieldSpec[] = [
     values: ["0", "1", "all"],
     default: "all",
     doc:
-      'Acknowledgment level: "0" (fire-and-forget: a record counts as delivered once it is written to the socket, and is lost ' +
+      'Acknowledgment level: "0" (fire-and-forget: a record counts as delivered once it is handed to the operating system, and is lost ' +
       'if the broker then fails), "1" (leader only), "all" (all in-sync replicas) (Java: `acks`).',
   },
   {
