@@ -30,6 +30,7 @@ import { registerPlugins } from "./pg/plugin_catalog.ts";
 import type { PipelineSpec, Preparer } from "./run/mod.ts";
 import { Pipeline } from "./run/pipeline.ts";
 import { createPreparer } from "./run/preparer.ts";
+import { redactedStore } from "./run/redacted_store.ts";
 import { Supervisor } from "./run/supervisor.ts";
 
 /** What a relay needs. */
@@ -96,7 +97,7 @@ function pipelineFactory(
   db: Database,
   plugins: PluginLoading,
 ): (spec: PipelineSpec) => Pipeline {
-  const { settings, name, log, clock } = options;
+  const { settings, name, log, clock, secrets } = options;
   const policy = parsePluginPolicy(settings.pluginNet);
   const preparer: Preparer = {
     prepare: async (spec) => {
@@ -107,9 +108,16 @@ function pipelineFactory(
   return (spec) => {
     const pipelineLog = log.with({ pipeline: spec.name });
     const { leaseMs, drainTimeoutMs: drainMs, adopt } = settings;
+    const store = new PostgresPipelineStore({
+      db,
+      pipeline: spec.name,
+      holder: name,
+      adopt,
+      log: pipelineLog,
+    });
     return new Pipeline({
       spec,
-      store: new PostgresPipelineStore({ db, pipeline: spec.name, holder: name, adopt, log: pipelineLog }),
+      store: redactedStore(store, (text) => secrets.redact(text)),
       preparer,
       clock,
       log: pipelineLog,
