@@ -74,7 +74,7 @@ export const SERVICES: readonly Service[] = [
     fields: { tls_enabled: true, tls_ca_cert: "/etc/certs/ca.pem", sasl_mechanism: "SCRAM-SHA-256", ...USER },
   },
   {
-    name: "Upstash Kafka",
+    name: "Upstash Kafka (which Upstash has discontinued)",
     standIn: "SASL_SSL",
     fields: { tls_enabled: true, sasl_mechanism: "SCRAM-SHA-256", ...USER },
   },

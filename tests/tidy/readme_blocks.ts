@@ -30,6 +30,12 @@ export const RUN_BY: Readonly<Record<string, string>> = {
     "run-webhook",
     "configure-webhook",
   ]),
+  ...blocksOf("tests/integration/sink_kafka/sasl_test.ts", [
+    "no-authentication",
+    "sasl-plain",
+    "sasl-scram",
+    "mtls",
+  ]),
   ...blocksOf("tests/integration/sink_kafka/oauth_test.ts", ["oauth", "oauth-confluent"]),
   ...blocksOf("tests/integration/sink_kafka/msk_iam_test.ts", [
     "msk-web-identity",

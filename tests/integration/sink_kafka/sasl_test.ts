@@ -11,6 +11,7 @@ import { assertDelivers, type Configuration, type Surroundings } from "../../sup
 import { RELAY_USER, type SecureKafka, secureKafka } from "../../support/kafka_secure.ts";
 import { kafkaConfig, recordPage } from "../../support/kafka_sink.ts";
 import { AUTHENTICATION } from "../../support/page_configurations.ts";
+import { readmeBlock } from "../../support/readme.ts";
 import { testTopic } from "../../support/test_topic.ts";
 
 type Fields = Readonly<Record<string, Json>>;
@@ -18,49 +19,68 @@ type Fields = Readonly<Record<string, Json>>;
 const { username, password } = RELAY_USER;
 const USER = { sasl_username: username, sasl_password: password };
 
-/** Which listener stands in for the page's brokers, and what the configuration refers to. */
-const STAND_INS: Readonly<
-  Record<
-    string,
-    (secure: SecureKafka) => Surroundings & { readonly brokers: string; readonly beside?: Fields }
-  >
-> = {
-  "No Authentication (Development Only)": ({ kafka }) => ({ brokers: kafka.brokers }),
-  "SASL/PLAIN (Confluent Cloud)": (secure) => ({
-    brokers: "${env:CONFLUENT_BOOTSTRAP_SERVERS}",
-    beside: authorityOf(secure),
-    env: {
-      CONFLUENT_BOOTSTRAP_SERVERS: secure.listeners.SASL_SSL,
-      CONFLUENT_API_KEY: username,
-      CONFLUENT_API_SECRET: password,
-    },
-  }),
-  "SASL/SCRAM-SHA-256": (secure) => ({
-    brokers: secure.listeners.SASL_SSL,
-    beside: authorityOf(secure),
-    env: { KAFKA_USER: username, KAFKA_PASS: password },
-  }),
-  "mTLS (Certificate-Based)": ({ listeners, authority, client }) => ({
-    brokers: listeners.SSL,
-    files: {
-      "/etc/certs/ca.pem": authority.certificate,
-      "/etc/certs/client.pem": client.certificate,
-      "/etc/certs/client-key.pem": client.key,
-    },
-  }),
+/** A configuration of the page and of the README, which listener stands in for its brokers, and what it refers to. */
+interface StandIn {
+  readonly heading: keyof typeof AUTHENTICATION;
+  readonly place: (
+    secure: SecureKafka,
+  ) => Surroundings & { readonly brokers: string; readonly beside?: Fields };
+}
+
+const STAND_INS: Readonly<Record<string, StandIn>> = {
+  "no-authentication": {
+    heading: "No Authentication (Development Only)",
+    place: ({ kafka }) => ({ brokers: kafka.brokers }),
+  },
+  "sasl-plain": {
+    heading: "SASL/PLAIN (Confluent Cloud)",
+    place: (secure) => ({
+      brokers: "${env:CONFLUENT_BOOTSTRAP_SERVERS}",
+      beside: authorityOf(secure),
+      env: {
+        CONFLUENT_BOOTSTRAP_SERVERS: secure.listeners.SASL_SSL,
+        CONFLUENT_API_KEY: username,
+        CONFLUENT_API_SECRET: password,
+      },
+    }),
+  },
+  "sasl-scram": {
+    heading: "SASL/SCRAM-SHA-256",
+    place: (secure) => ({
+      brokers: secure.listeners.SASL_SSL,
+      beside: authorityOf(secure),
+      env: { KAFKA_USER: username, KAFKA_PASS: password },
+    }),
+  },
+  "mtls": {
+    heading: "mTLS (Certificate-Based)",
+    place: ({ listeners, authority, client }) => ({
+      brokers: listeners.SSL,
+      files: {
+        "/etc/certs/ca.pem": authority.certificate,
+        "/etc/certs/client.pem": client.certificate,
+        "/etc/certs/client-key.pem": client.key,
+      },
+    }),
+  },
 };
 
 /** What a broker whose authority is known to everybody needs not. */
 const authorityOf = ({ authority }: SecureKafka): Fields => ({ tls_ca_cert: authority.certificate });
 
-for (const [heading, text] of Object.entries(AUTHENTICATION)) {
+for (const [block, { heading, place }] of Object.entries(STAND_INS)) {
   Deno.test(`the page's configuration "${heading}" delivers to a broker that wants it so`, async () => {
     const secure = await secureKafka();
-    const { brokers, beside, ...surroundings } = STAND_INS[heading]!(secure);
-    const page: Configuration = JSON.parse(text);
+    const { brokers, beside, ...surroundings } = place(secure);
+    const page: Configuration = JSON.parse(AUTHENTICATION[heading]!);
+    assert.deepEqual(JSON.parse(await readmeBlock(block)), page, "the README shows the page's");
     await assertDelivers(secure.kafka, { ...page, ...beside, brokers }, surroundings);
   });
 }
+
+Deno.test("every configuration of the page's section Authentication is delivered by", () => {
+  assert.deepEqual(Object.values(STAND_INS).map(({ heading }) => heading), Object.keys(AUTHENTICATION));
+});
 
 Deno.test("the Kafka sink authenticates with every mechanism, with and without TLS", async () => {
   const secure = await secureKafka();
