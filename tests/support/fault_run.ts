@@ -116,9 +116,7 @@ async function deliverAll(
   proxy: FaultProxy,
   fields: Readonly<Record<string, Json>>,
 ): Promise<number> {
-  const open = run.open ?? openInProcess;
-  const limit = { what: "the sink to open", timeoutMs: WITHIN_MS };
-  await using delivery = new Delivery(await waitUntil(() => open(fields).catch(() => undefined), limit));
+  await using delivery = new Delivery(await opened(run.open ?? openInProcess, fields));
   // What a person must mend is mended at once.
   const mending = setInterval(() => delivery.poke(), MEND_MS);
   try {
@@ -129,6 +127,20 @@ async function deliverAll(
   }
   assert.deepEqual(delivery.letters, []);
   return delivery.states.length;
+}
+
+/** Open the sink, as often as it takes. */
+async function opened(
+  open: (fields: Readonly<Record<string, Json>>) => Promise<TestSink>,
+  fields: Readonly<Record<string, Json>>,
+): Promise<TestSink> {
+  let last: unknown;
+  const attempt = () => open(fields).catch((error) => void (last = error));
+  try {
+    return await waitUntil(attempt, { what: "the sink to open", timeoutMs: WITHIN_MS });
+  } catch (error) {
+    throw new Error(String(error), { cause: last });
+  }
 }
 
 /** Give the sink all records, the last fifth of them without any trouble. */
