@@ -27,6 +27,8 @@ export interface FaultRun {
   readonly mix?: FaultMix;
   /** Whether each record has to stand there exactly once. @default if it is idempotent and no record was given again */
   readonly exact?: boolean;
+  /** Fields of the sink's configuration about which the seed has no say. */
+  readonly fields?: Readonly<Record<string, Json>>;
   /** How the sink is opened. @default in this process */
   readonly open?: (fields: Readonly<Record<string, Json>>) => Promise<TestSink>;
 }
@@ -95,17 +97,20 @@ async function createTopics(kafka: SharedKafka, seed: number): Promise<readonly 
 }
 
 /** The sink's configuration in a run. */
-function fieldsOf({ idempotent, seed }: FaultRun, proxy: FaultProxy): Readonly<Record<string, Json>> {
+function fieldsOf({ fields, idempotent, seed }: FaultRun, proxy: FaultProxy): Readonly<Record<string, Json>> {
   const chance = chanceOf(seed, 3);
   return {
     brokers: proxy.brokers,
     idempotent,
+    acks: idempotent ? "all" : oneOf(chance, ["all", "1"]),
+    max_in_flight: oneOf(chance, [1, 3, 5, 20]),
     batch_size: 1 + Math.floor(40 * chance()),
     linger_ms: oneOf(chance, [0, 5]),
     compression: oneOf(chance, ["none", "gzip", "zstd"]),
     request_timeout_ms: 400,
     // In some runs so short that the kernel has to give records again.
     delivery_timeout_ms: oneOf(chance, [2_000, 60_000, 60_000]),
+    ...fields,
   };
 }
 

@@ -46,12 +46,9 @@ Deno.test("not idempotent, the Kafka sink loses nothing and keeps the order per 
 Deno.test("with five requests in flight and the connection cut at random between a write and its answer, every record stands there once", async () => {
   const kafka = await sharedKafka();
   const mix = { ...NO_FAULTS, "cut after": 0.15, "cut answer": 0.05, late: 0.05 };
-  const { ended, exact, faults } = await runThroughFaults(kafka, {
-    seed: 2,
-    idempotent: true,
-    count: COUNT,
-    mix,
-  });
+  const fields = { max_in_flight: 5, delivery_timeout_ms: 120_000 };
+  const run = { seed: 2, idempotent: true, count: COUNT, mix, fields };
+  const { ended, exact, faults } = await runThroughFaults(kafka, run);
   assert.deepEqual({ ended, exact }, { ended: 0, exact: true });
   assert.ok(faults.get("cut after")! >= 5, `only ${faults.get("cut after")} cuts`);
 });
