@@ -19,6 +19,12 @@ import { negotiate, UnsupportedBrokerError, type VersionRange, type Versions } f
 /** How long a closing connection may take to send what it has, in milliseconds: a hung broker takes nothing. */
 const FLUSH_MS = 2_000;
 
+/**
+ * How long an answer about the cluster is waited for, in milliseconds, whatever `request_timeout_ms` allows a batch: the kernel
+ * takes a sink that does not open within 120 s for hung.
+ */
+const QUESTION_MS = 30_000;
+
 /** More than the sender and the cluster ever have in flight: they bound it, not the library. */
 const REQUESTS_MAX = 64;
 
@@ -248,12 +254,19 @@ export class BrokerConnection implements Producing {
     callOff();
   }
 
+  /** Wait for an answer that brokers give at once. One that owes it still owes it: another broker can be asked meanwhile. */
   async #ask<T>(answer: Promise<T>): Promise<T> {
     this.#use.begin();
+    answer.catch(() => {}).finally(() => this.#ended());
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const callOff = this.#clock.after(
+      QUESTION_MS,
+      () => reject(new Error(`No answer within ${QUESTION_MS} ms`)),
+    );
     try {
-      return await answer;
+      return await Promise.race([answer, late]);
     } finally {
-      this.#ended();
+      callOff();
     }
   }
 

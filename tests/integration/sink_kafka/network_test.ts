@@ -13,6 +13,7 @@ import { FaultProxy, type FaultProxyOptions } from "../../support/fault_proxy.ts
 import { NO_FAULTS } from "../../support/fault_schedule.ts";
 import { sharedKafka } from "../../support/kafka.ts";
 import { Delivery, kafkaConfig, openInProcess, openKafkaSink, recordPage } from "../../support/kafka_sink.ts";
+import { METADATA_KEY } from "../../support/metadata_wire.ts";
 import { NumberedRecords } from "../../support/numbered.ts";
 import { freePort } from "../../support/port.ts";
 import { testTopic } from "../../support/test_topic.ts";
@@ -209,6 +210,22 @@ Deno.test("the Kafka sink asks others than a broker that hangs, and does not wai
   await waitUntil(() => delivered, { what: "the page for the broker that is well" });
   await sink.close();
   assert.ok((await stuck).fault !== undefined);
+});
+
+Deno.test("the Kafka sink opens, or says why not, before the kernel takes it for hung, however long a request may take", async () => {
+  await using proxy = await calm({
+    plan: (_, apiKey) => apiKey === METADATA_KEY ? { kind: "swallow" } : undefined,
+  });
+  // 30 s and more are a moment.
+  const hurried = {
+    ...SYSTEM_CLOCK,
+    after: (ms: number, call: () => void) => SYSTEM_CLOCK.after(ms >= 30_000 ? 300 : ms, call),
+  };
+  const reason = await faultOfOpening({ brokers: proxy.brokers, request_timeout_ms: 600_000 }, hurried);
+  assert.ok(
+    reason.startsWith(`Cannot reach Kafka broker ${proxy.brokers}: No answer within 30000 ms`),
+    reason,
+  );
 });
 
 Deno.test("the Kafka sink gives up connections that a network has forgotten, and loses nothing", async (t) => {
