@@ -30,13 +30,21 @@ export function redactUrls(text: string): string {
  * unreadable, and hide nothing.
  */
 export function redactor(secrets: Iterable<string>): Redact {
-  const spellings = new Set([...secrets].filter((secret) => secret !== "").flatMap(spellingsOf));
+  const all = new Set([...secrets].filter((secret) => secret !== "").flatMap(spellingsOf));
   // The longest first, so that one secret which begins another does not leave its rest behind.
-  const patterns = [...spellings].sort((a, b) => b.length - a.length).map(patternOf);
-  if (patterns.length === 0) return redactUrls;
-  const regexp = new RegExp(patterns.join("|"), "gu");
-  return (text) => redactUrls(text.replace(regexp, REDACTED));
+  const spellings = [...all].sort((a, b) => b.length - a.length);
+  if (spellings.length === 0) return redactUrls;
+  const long = spellings.filter(isLong);
+  const short = spellings.filter((spelling) => !isLong(spelling)).map(patternOf);
+  const regexp = short.length === 0 ? null : new RegExp(short.join("|"), "gu");
+  return (text) => {
+    const rest = long.reduce((whole, spelling) => whole.replaceAll(spelling, REDACTED), text);
+    return redactUrls(regexp === null ? rest : rest.replace(regexp, REDACTED));
+  };
 }
+
+/** A private key, for which an expression would become too large when there are many. */
+const isLong = (spelling: string) => spelling.length > 256;
 
 /** As it is, and as it becomes when a file's line end or a line break within is not taken along. */
 function spellingsOf(secret: string): string[] {

@@ -35,11 +35,21 @@ Deno.test("the program believes brokers by the authorities that its machine trus
     await Deno.writeTextFile(path, authority.certificate);
     await deployment.addPipeline("plain", plain);
     await deployment.addPipeline("scram", scram);
+    const insecure = { ...scram, tls_insecure_skip_verify: true };
+    await deployment.addPipeline("insecure", insecure);
     for (const name of ["plain", "scram"]) await deployment.publish(name, "believed");
     // The machine's own authorities are looked for where SSL_CERT_FILE says.
     const env = { ...credentials, DENO_TLS_CA_STORE: "mozilla,system", SSL_CERT_FILE: path };
     await using relay = await deployment.startRelay([], { env });
-    for (const name of ["plain", "scram"]) await deployment.reaches(name, "idle");
+    for (const name of ["plain", "scram", "insecure"]) {
+      const { warning } = await deployment.reaches(name, "idle");
+      assert.equal(warning?.code, name === "insecure" ? "SINK_NOTICE" : undefined);
+    }
+    const { out } = await deployment.run(["status"]);
+    assert.match(
+      out,
+      /Warning SINK_NOTICE since .*: tls_insecure_skip_verify is true: no broker's certificate/,
+    );
     assert.equal(await relay.stop(), 0);
   });
   for (const { topic } of [plain, scram]) {

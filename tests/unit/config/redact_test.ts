@@ -50,6 +50,17 @@ Deno.test("redactor() hides what a file holds without its line end, and in one l
   assert.equal(redact(encodeURIComponent("first line\r\nsecond line")), "***");
 });
 
+Deno.test("redactor() hides long secrets, however many there are", () => {
+  const keys = Array.from(
+    { length: 200 },
+    (_, i) => `-----BEGIN PRIVATE KEY-----\n${`${i}key+/`.repeat(300)}\n`,
+  );
+  const redact = redactor([...keys, "hunter2"]);
+  assert.equal(redact(`a ${keys[7]}b ${keys[199]!.trim()} c hunter2`), "a ***b *** c ***");
+  assert.equal(redact(JSON.stringify({ key: keys[42] })), '{"key":"***"}');
+  assert.equal(redactor([keys[0]!])(`only ${keys[0]}`), "only ***");
+});
+
 Deno.test("redactor() hides a short secret where it stands alone", () => {
   const redact = redactor(["abc"]);
   assert.equal(redact("password abc, not abcd or xabc: (abc)"), "password ***, not abcd or xabc: (***)");
