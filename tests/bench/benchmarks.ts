@@ -4,12 +4,16 @@
  * @module
  */
 
+import { measureCodecs } from "./codecs.ts";
 import type { BenchContext } from "./context.ts";
 import { measureDrain, measureStart } from "./drain.ts";
 import { measureIdleCost, measureIdleLatency } from "./idle.ts";
 import { measurePublishCost } from "./publish_cost.ts";
 import type { Result } from "./results.ts";
+import { measureSecure } from "./secure.ts";
 import { measureSteady } from "./steady.ts";
+import { measureTopics } from "./topics.ts";
+import { measureValues } from "./values.ts";
 
 type Benchmark = (context: BenchContext) => Promise<Result[]>;
 
@@ -21,6 +25,10 @@ export const BENCHMARKS = {
   start: measureStart,
   steady: measureSteady,
   drain: measureDrain,
+  codecs: measureCodecs,
+  values: measureValues,
+  topics: measureTopics,
+  secure: measureSecure,
 } as const satisfies Readonly<Record<string, Benchmark>>;
 
 /** What `--only` takes. */

@@ -18,6 +18,8 @@ export interface BenchContext {
   readonly scale: Scale;
   /** Lines for the native producer. */
   readonly payloadFile: string;
+  /** For files of a benchmark; removed at the end. */
+  readonly folder: string;
   /** Tell the user what is being done. */
   readonly progress: (line: string) => void;
 }

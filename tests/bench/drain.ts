@@ -10,10 +10,19 @@
 import { type TideDatabase, tideDatabase } from "../support/tide_database.ts";
 import { publishBacklog } from "./backlog.ts";
 import type { BenchContext } from "./context.ts";
-import { dropPipeline, enablePipeline, expectOf, setPipeline, startRelay, stopRelay } from "./pipeline.ts";
-import { type Usage, usageOf } from "./process_usage.ts";
+import { deliverBacklog, type Spent } from "./delivery.ts";
+import {
+  dropOutbox,
+  dropPipeline,
+  enablePipeline,
+  expectOf,
+  setPipeline,
+  startRelay,
+  stopRelay,
+} from "./pipeline.ts";
 import { NativeProducer } from "./producer_perf.ts";
 import { besideNeighbour, besideTarget, type Result } from "./results.ts";
+import { designed } from "./sending.ts";
 import { ratesOf, TimedTopic } from "./timeline.ts";
 
 /** The design's figures, by `batch_size`. */
@@ -30,17 +39,10 @@ const PEAK_MB = 250;
 const START_MS = 1_000;
 const START_LIMIT_MS = 30_000;
 
-/** Slower than 2,000 messages a second is no drain. */
-const SLOWEST_PER_SECOND = 2_000;
-/** What the connections of a relay that is up settle in. */
-const SETTLE_MS = 500;
-
 /** One drain. */
-interface Drain {
+interface Drain extends Spent {
   readonly whole: number;
   readonly half: number;
-  readonly cpuS: number;
-  readonly peakBytes: number;
 }
 
 /** Drain a backlog with each `batch_size`. */
@@ -59,12 +61,8 @@ async function takeTurns(context: BenchContext, database: TideDatabase, batchSiz
   const drains: Drain[] = [];
   const natives: { whole: number; half: number }[] = [];
   progress(`drain ${batchSize}: warming up the broker with the native producer`);
-  const native = await NativeProducer.calibrated({
-    brokers,
-    payloadFile,
-    batchSize,
-    count: scale.brokerWarmUp,
-  });
+  const sending = designed({ brokers, payloadFile, batchSize });
+  const native = await NativeProducer.calibrated({ ...sending, count: scale.brokerWarmUp });
   for (let round = 1; round <= scale.rounds; round++) {
     const theirs = ratesOf(scale.backlog, await native.send(scale.backlog));
     natives.push(theirs);
@@ -86,23 +84,11 @@ async function drainOnce(context: BenchContext, database: TideDatabase, batchSiz
   const outbox = "backlog";
   await publishBacklog(database, outbox, backlog);
   await using topic = await TimedTopic.create(brokers, `drain-${batchSize}`);
-  await setPipeline(database, { outbox, brokers, topic: topic.name, batchSize });
-  await using relay = await startRelay(context, database);
-  await relay.ready();
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-  const before = await usageOf(relay.pid);
-  await enablePipeline(database, outbox);
-  await expectOf(relay, topic.holds(backlog, backlog * 1_000 / SLOWEST_PER_SECOND));
-  const after = await usageOf(relay.pid);
-  await stopRelay(relay);
-  await topic.holdsExactly(backlog);
+  const pipeline = { outbox, batchSize, topic: topic.name };
+  const spent = await deliverBacklog(context, database, { topic, count: backlog, pipeline });
   await dropPipeline(database, outbox);
-  const rates = ratesOf(backlog, await topic.arrivals(backlog));
-  return { ...rates, ...spent(before, after) };
-}
-
-function spent(before: Usage, after: Usage): { cpuS: number; peakBytes: number } {
-  return { cpuS: after.cpuS - before.cpuS, peakBytes: after.peakBytes };
+  await dropOutbox(database, outbox);
+  return { ...ratesOf(backlog, await topic.arrivals(backlog)), ...spent };
 }
 
 interface Turns {

@@ -19,6 +19,7 @@ import type { BenchContext } from "./context.ts";
 import { NativeProducer, writePayloadFile } from "./producer_perf.ts";
 import { renderTable, type Report } from "./report.ts";
 import { exitCodeOf, type Result } from "./results.ts";
+import { designed } from "./sending.ts";
 import { FULL, QUICK } from "./scale.ts";
 import { describeMachine, type ServerChoice, startServers } from "./servers.ts";
 
@@ -100,6 +101,7 @@ async function measure(choice: Choice): Promise<Report> {
       compiled: choice.compiled,
       scale: choice.quick ? QUICK : FULL,
       payloadFile: await writePayloadFile(folder),
+      folder,
       progress,
     };
     const machine = await describeMachine(servers, choice, relay);
@@ -115,12 +117,8 @@ async function measure(choice: Choice): Promise<Report> {
 
 /** A broker compiles its code while it runs: what is measured on a cold one is its compiler. */
 async function warmUp({ brokers, payloadFile, scale }: BenchContext): Promise<void> {
-  const producer = await NativeProducer.calibrated({
-    brokers,
-    payloadFile,
-    batchSize: 100,
-    count: scale.backlog,
-  });
+  const sending = designed({ brokers, payloadFile, batchSize: 100 });
+  const producer = await NativeProducer.calibrated({ ...sending, count: scale.backlog });
   await producer.send(scale.brokerWarmUp);
 }
 

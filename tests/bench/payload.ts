@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Bytes of a payload, as text. */
+/** Bytes of a payload, as text, unless said. */
 export const PAYLOAD_BYTES = 270;
 
 /** How many keys the messages have; each key's messages keep their order. */
@@ -19,10 +19,10 @@ const WORDS =
     .split(" ");
 
 /**
- * The payload of message `seq`, in the form in which `jsonb` renders it: members by length of name, then by name, a space
+ * The payload of message `seq`, of so many bytes, in the form in which `jsonb` renders it: members by length of name, then by name, a space
  * after each colon and comma. `seq` comes first, so that a reader finds it without parsing; see {@link seqOf}.
  */
-export function payloadOf(seq: number): string {
+export function payloadOf(seq: number, bytes = PAYLOAD_BYTES): string {
   const random = generator(seq);
   const status = STATUSES[random() % STATUSES.length]!;
   const placed = new Date(1_767_225_600_000 + random() % 31_536_000_000).toISOString();
@@ -31,7 +31,7 @@ export function payloadOf(seq: number): string {
     `"status": "${status}", "comment": "`;
   const end = `", "currency": "EUR", "customer": "c-${random() % 100_000}", "order_id": "${order}", ` +
     `"placed_at": "${placed}"}`;
-  return start + comment(random, PAYLOAD_BYTES - start.length - end.length) + end;
+  return start + comment(random, bytes - start.length - end.length) + end;
 }
 
 /** The key of message `seq`: scattered, so that neighbours go to different partitions. */
@@ -55,12 +55,20 @@ export function seqOf(payload: Uint8Array): number {
   return seq;
 }
 
-/** The messages `from` to `from + count - 1` as `tide.outbox_publish_many` takes them. */
-export function messagesJson(from: number, count: number): string {
-  const messages = Array.from(
-    { length: count },
-    (_, i) => `{"dedup_key":"${keyOf(from + i)}","payload":${payloadOf(from + i)}}`,
-  );
+/** The header that says which of several topics a message goes to, by its number. */
+export const TOPIC_HEADER = "topic";
+
+/**
+ * The messages `from` to `from + count - 1` as `tide.outbox_publish_many` takes them.
+ *
+ * @param topics how many topics their headers spread them over; they have no headers without it
+ */
+export function messagesJson(from: number, count: number, topics?: number): string {
+  const messages = Array.from({ length: count }, (_, i) => {
+    const seq = from + i;
+    const headers = topics === undefined ? "" : `"headers":{"${TOPIC_HEADER}":"${seq % topics}"},`;
+    return `{"dedup_key":"${keyOf(seq)}",${headers}"payload":${payloadOf(seq)}}`;
+  });
   return `[${messages.join(",")}]`;
 }
 

@@ -8,13 +8,21 @@ import { lastLines } from "../support/command.ts";
 import { RelayProcess } from "../support/relay_process.ts";
 import type { TideDatabase } from "../support/tide_database.ts";
 import type { BenchContext } from "./context.ts";
+import type { Codec } from "./sending.ts";
 
-/** A pipeline as the design's figures want it: acks=all, zstd, idempotent. Its name is the outbox's. */
+/** A pipeline; its name is the outbox's, and acks is "all". */
 export interface BenchPipeline {
   readonly outbox: string;
   readonly brokers: string;
+  /** May be a template. */
   readonly topic: string;
   readonly batchSize: number;
+  /** A group starts at the oldest message. @default "bench" */
+  readonly group?: string;
+  /** @default the design's own, zstd */
+  readonly compression?: Codec;
+  /** @default true */
+  readonly idempotent?: boolean;
   /** @default the page's own, 10 */
   readonly lingerMs?: number;
 }
@@ -22,17 +30,18 @@ export interface BenchPipeline {
 /** Configure a pipeline; it stays disabled. */
 export async function setPipeline(database: TideDatabase, pipeline: BenchPipeline): Promise<void> {
   const { outbox, brokers, topic, batchSize, lingerMs } = pipeline;
+  const { compression = "zstd", group = "bench", idempotent = true } = pipeline;
   const config = {
     sink_type: "kafka",
     brokers,
     topic,
     acks: "all",
-    compression: "zstd",
-    idempotent: true,
+    compression,
+    idempotent,
     batch_size: batchSize,
     ...(lingerMs === undefined ? {} : { linger_ms: lingerMs }),
   };
-  await database.sql`SELECT tide.relay_set_outbox(${outbox}, ${outbox}, 'bench', ${
+  await database.sql`SELECT tide.relay_set_outbox(${outbox}, ${outbox}, ${group}, ${
     JSON.stringify(config)
   }::text::jsonb)`;
 }
@@ -42,9 +51,13 @@ export async function enablePipeline(database: TideDatabase, outbox: string): Pr
   await database.sql`SELECT tide.relay_enable(${outbox})`;
 }
 
-/** Take a pipeline and its outbox away. */
+/** Take a pipeline away, and leave its outbox. */
 export async function dropPipeline(database: TideDatabase, outbox: string): Promise<void> {
   await database.sql`SELECT tide.relay_delete(${outbox})`;
+}
+
+/** Take an outbox without a pipeline away. */
+export async function dropOutbox(database: TideDatabase, outbox: string): Promise<void> {
   await database.sql`SELECT tide.outbox_drop(${outbox})`;
 }
 

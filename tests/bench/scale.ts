@@ -10,6 +10,8 @@ export interface Scale {
   readonly backlog: number;
   /** How often the relay and the native producer take turns. */
   readonly rounds: number;
+  /** Megabytes of larger values in a turn. */
+  readonly valueMB: number;
   /** Messages that the broker has to take before anything is measured. */
   readonly brokerWarmUp: number;
   /** Seconds of steady load that are measured, after those that are not. */
@@ -30,6 +32,7 @@ export interface Scale {
 export const FULL: Scale = {
   backlog: 400_000,
   rounds: 3,
+  valueMB: 400,
   brokerWarmUp: 1_000_000,
   steadyS: 12,
   steadyWarmUpS: 3,
@@ -44,6 +47,7 @@ export const FULL: Scale = {
 export const QUICK: Scale = {
   backlog: 60_000,
   rounds: 2,
+  valueMB: 80,
   brokerWarmUp: 300_000,
   steadyS: 4,
   steadyWarmUpS: 2,

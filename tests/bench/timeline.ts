@@ -13,7 +13,7 @@ import type { Admin } from "kafkajs";
 import { createTopic, quietClient } from "../support/kafka_admin.ts";
 import { waitUntil } from "../support/wait.ts";
 
-/** Partitions of every topic of the benchmark. */
+/** Partitions of the benchmark's topics, unless said. */
 export const PARTITIONS = 4;
 
 /** Seldom enough that a broker at work does not notice. */
@@ -27,30 +27,49 @@ export interface Arrivals {
   readonly lastMs: number;
 }
 
-/** A new topic whose records carry the time at which the broker appended them. */
+/** What may differ from topic to topic. */
+export interface TimedTopicOptions {
+  /** @default PARTITIONS */
+  readonly partitions?: number;
+  /** Several topics that are looked at as if they were one, named by numbers from 0 after a hyphen. @default a single one */
+  readonly topics?: number;
+}
+
+/** A new topic, or several, whose records carry the time at which the broker appended them. */
 export class TimedTopic implements AsyncDisposable {
+  /** The name of a single one; of several, what stands before the hyphen. */
   readonly name: string;
+  readonly #names: readonly string[];
   readonly #admin: Admin;
   readonly #createdMs = Date.now();
 
-  private constructor(name: string, admin: Admin) {
+  private constructor(name: string, names: readonly string[], admin: Admin) {
     this.name = name;
+    this.#names = names;
     this.#admin = admin;
   }
 
   /** Create a topic of its own name. */
-  static async create(brokers: string, title: string): Promise<TimedTopic> {
-    const topic = `pg-tide-bench-${title}-${crypto.randomUUID().slice(0, 8)}`;
-    await createTopic(brokers, topic, PARTITIONS, { "message.timestamp.type": "LogAppendTime" });
+  static async create(brokers: string, title: string, options: TimedTopicOptions = {}): Promise<TimedTopic> {
+    const { partitions = PARTITIONS, topics } = options;
+    const name = `pg-tide-bench-${title}-${crypto.randomUUID().slice(0, 8)}`;
+    const names = topics === undefined ? [name] : Array.from({ length: topics }, (_, i) => `${name}-${i}`);
+    for (const each of names) {
+      await createTopic(brokers, each, partitions, { "message.timestamp.type": "LogAppendTime" });
+    }
     const admin = quietClient(brokers).admin();
     await admin.connect();
-    return new TimedTopic(topic, admin);
+    return new TimedTopic(name, names, admin);
   }
 
   /** How many records it holds. */
   async count(): Promise<number> {
-    const offsets = await this.#admin.fetchTopicOffsets(this.name);
-    return offsets.reduce((sum, { low, high }) => sum + Number(high) - Number(low), 0);
+    let count = 0;
+    for (const name of this.#names) {
+      const offsets = await this.#admin.fetchTopicOffsets(name);
+      count += offsets.reduce((sum, { low, high }) => sum + Number(high) - Number(low), 0);
+    }
+    return count;
   }
 
   /**
@@ -65,7 +84,7 @@ export class TimedTopic implements AsyncDisposable {
       await waitUntil(async () => (count = await this.count()) >= wanted, {
         what,
         timeoutMs,
-        intervalMs: ASK_EVERY_MS,
+        intervalMs: ASK_EVERY_MS * this.#names.length,
       });
     } catch (error) {
       throw new Error(`Cannot measure: ${count} of ${what} after ${timeoutMs} ms`, { cause: error });
@@ -78,10 +97,10 @@ export class TimedTopic implements AsyncDisposable {
     this.#refuseOther(wanted, await this.count());
   }
 
-  /** When its first, its middle and its last record arrived. */
-  async arrivals(count: number): Promise<Arrivals> {
+  /** When the first, the middle and the last of so many records arrived. @param before records that were there before them */
+  async arrivals(count: number, before = 0): Promise<Arrivals> {
     const [start, end] = [this.#createdMs - 1_000, Date.now() + 1_000];
-    const arrived = (timeMs: number) => this.#arrivedBy(timeMs);
+    const arrived = async (timeMs: number) => await this.#arrivedBy(timeMs) - before;
     const firstMs = await firstTimeOf(arrived, 1, start, end);
     const middleMs = await firstTimeOf(arrived, Math.ceil(count / 2), firstMs, end);
     const lastMs = await firstTimeOf(arrived, count, middleMs, end);
@@ -89,14 +108,18 @@ export class TimedTopic implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#admin.deleteTopics({ topics: [this.name] });
+    await this.#admin.deleteTopics({ topics: [...this.#names] });
     await this.#admin.disconnect();
   }
 
   /** How many records had arrived at the end of this millisecond. */
   async #arrivedBy(timeMs: number): Promise<number> {
-    const offsets = await this.#admin.fetchTopicOffsetsByTimestamp(this.name, timeMs + 1);
-    return offsets.reduce((sum, { offset }) => sum + Number(offset), 0);
+    let count = 0;
+    for (const name of this.#names) {
+      const offsets = await this.#admin.fetchTopicOffsetsByTimestamp(name, timeMs + 1);
+      count += offsets.reduce((sum, { offset }) => sum + Number(offset), 0);
+    }
+    return count;
   }
 
   #refuseOther(wanted: number, count: number): void {

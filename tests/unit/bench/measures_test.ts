@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { latenciesOf } from "../../bench/latency.ts";
 import { peakOf, ticksOf } from "../../bench/process_usage.ts";
-import { recordsPerBatch } from "../../bench/producer_perf.ts";
+import { propertyLines, recordsPerBatch } from "../../bench/producer_perf.ts";
 
 Deno.test("latenciesOf() rises, leaves the warm-up out and counts to the end of the broker's millisecond", () => {
   const committed = Float64Array.of(1_000.5, 1_001.25, 1_002);
@@ -25,6 +25,10 @@ Deno.test("recordsPerBatch() comes from the producer's own metrics", () => {
     "producer-metrics:batch-size-avg:{client-id=perf-producer-client}       : 5640.000",
     "producer-metrics:compression-rate-avg:{client-id=perf-producer-client} : 0.200",
   ].join("\n");
-  assert.equal(Math.round(recordsPerBatch(printed)), 100);
-  assert.throws(() => recordsPerBatch("nothing"), /batch-size-avg/);
+  assert.equal(Math.round(recordsPerBatch(printed, 270)), 100);
+  assert.throws(() => recordsPerBatch("nothing", 270), /batch-size-avg/);
+});
+
+Deno.test("propertyLines() keeps a value of several lines, such as a certificate, in one", () => {
+  assert.equal(propertyLines({ "a.b": "c=d", "e": "f\ng\n" }), "a.b=c=d\ne=f\\ng\\n\n");
 });
