@@ -50,6 +50,9 @@ export interface FaultRunResult {
 /** How long all of it may take. */
 const WITHIN_MS = 180_000;
 
+/** So many faults are enough for one run, and more would take long. */
+const FAULTS_MAX = 150;
+
 /** How soon the kernel tries again after a fault that a person must mend, in milliseconds. */
 const MEND_MS = 100;
 
@@ -104,7 +107,7 @@ function fieldsOf({ fields, idempotent, seed }: FaultRun, proxy: FaultProxy): Re
     idempotent,
     acks: idempotent ? "all" : oneOf(chance, ["all", "1"]),
     max_in_flight: oneOf(chance, [1, 3, 5, 20]),
-    batch_size: 1 + Math.floor(40 * chance()),
+    batch_size: 3 + Math.floor(40 * chance()),
     linger_ms: oneOf(chance, [0, 5]),
     compression: oneOf(chance, ["none", "gzip", "zstd"]),
     request_timeout_ms: 400,
@@ -148,7 +151,7 @@ async function opened(
   }
 }
 
-/** Give the sink all records, the last fifth of them without any trouble. */
+/** Give the sink all records, the last fifth of them without any trouble, or more when there was enough of it. */
 async function offerAll(
   { count, seed }: FaultRun,
   loads: readonly Load[],
@@ -157,7 +160,7 @@ async function offerAll(
 ): Promise<void> {
   const chance = chanceOf(seed, 4);
   for (let left = count; left > 0;) {
-    if (left < count / 5) proxy.mix = NO_FAULTS;
+    if (left < count / 5 || proxy.trace.total > FAULTS_MAX) proxy.mix = NO_FAULTS;
     const next = Math.min(left, 1 + Math.floor(400 * chance()));
     left -= next;
     await delivery.offer(loads[0]!.topic, shuffled(loads, next, chance));
