@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { sharedKafka } from "../support/kafka.ts";
+import { secureKafka } from "../support/kafka_secure.ts";
 import { sharedPostgres } from "../support/postgres.ts";
 import { Deployment, type Outcome, pgTide, refusal } from "./deployment.ts";
 import { withFolder, writePlugin } from "./folder.ts";
@@ -47,8 +47,8 @@ Deno.test("the password of a URL that fails is in no output", async () => {
 
 Deno.test("secrets of pipelines are in no log line, status or refusal", async () => {
   await using deployment = await Deployment.install(await sharedPostgres(18));
-  const kafka = await sharedKafka();
-  const broker = { sink_type: "kafka", brokers: kafka.brokers, topic: "t", sasl_username: "relay" };
+  const brokers = (await secureKafka()).listeners.SASL_PLAINTEXT;
+  const broker = { sink_type: "kafka", brokers, topic: "t", sasl_username: "relay" };
   const literal = { ...broker, sasl_mechanism: "PLAIN", sasl_password: CANARY };
   await deployment.addPipeline("literal", literal);
   await deployment.addPipeline("by_variable", { ...literal, sasl_password: "${env:KAFKA_PASSWORD}" });
