@@ -28,6 +28,9 @@ const MIGRATIONS: readonly string[] = [
   "000010_numbering",
   "000011_rights",
   "000012_dead_letter_partition",
+  "000013_dead_letter_retry",
+  "000014_dead_letter_calls",
+  "000015_dead_letter_rights",
 ];
 
 /** The version of the schema before and after an installation. */

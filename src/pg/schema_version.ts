@@ -6,8 +6,8 @@
 
 /** The versions of the schema `tide` that this program can run on. Relays run while a newer one is installed. */
 export const SCHEMA = {
-  oldest: 12,
-  newest: 12,
+  oldest: 15,
+  newest: 15,
 } as const;
 
 /** The oldest PostgreSQL, as a major version. */

@@ -33,6 +33,7 @@ tideTest("dlq_list() finds letters by pipeline, code and time, oldest first", as
   assert.deepEqual(await list(sql, "p_code => 'MESSAGE_TOO_LARGE'"), [5, 6]);
   assert.deepEqual(await list(sql, "'q', 'TEMPLATE_VALUE_MISSING', '2026-02-04T00:00:00Z'"), [2]);
   assert.deepEqual(await list(sql, "p_limit => 2"), [1, 2]);
+  assert.deepEqual(await list(sql, "'p', p_limit => 2, p_after => 1"), [3, 5]);
   assert.deepEqual(await list(sql, "'nothing'"), []);
   const places = await sql`SELECT topic, record_key, partition FROM tide.dlq_list(p_limit => 2)`;
   assert.deepEqual([...places], [
@@ -44,11 +45,12 @@ tideTest("dlq_list() finds letters by pipeline, code and time, oldest first", as
 tideTest("dlq_show() gives everything that is needed to send a letter again", async ({ sql }) => {
   await setUp(sql);
   const [letter] = await sql`SELECT * FROM tide.dlq_show(3)`;
-  const { created_at: createdAt, failed_at: failedAt, ...rest } = letter!;
+  const { created_at: createdAt, failed_at: failedAt, first_failed_at: firstFailedAt, ...rest } = letter!;
   assert.deepEqual([createdAt.toISOString(), failedAt.toISOString()], [
     "2026-01-01T00:00:00.000Z",
     "2026-02-04T00:00:00.000Z",
   ]);
+  assert.ok(firstFailedAt instanceof Date);
   assert.deepEqual(rest, {
     id: "3",
     pipeline: "p",
@@ -58,9 +60,15 @@ tideTest("dlq_show() gives everything that is needed to send a letter again", as
     message_id: "3",
     record_index: 0,
     stage: "deliver",
+    failure: "rejected",
     code: "TEMPLATE_VALUE_MISSING",
     reason: "reason 3",
     attempts: 3,
+    retries: 0,
+    retried_at: null,
+    revision: null,
+    edited_payload: null,
+    edits: 0,
     op: "insert",
     dedup_key: "key 3",
     payload: '{"n": 1}',
@@ -96,6 +104,29 @@ tideTest(
     assert.deepEqual(await list(sql), []);
   },
 );
+
+tideTest("dlq_count() and dlq_status() count what matches", async ({ sql }) => {
+  await setUp(sql);
+  const count = async (args: string) =>
+    (await sql.unsafe(`SELECT tide.dlq_count(${args})::int AS count`))[0]!["count"];
+  assert.deepEqual(
+    [
+      await count(""),
+      await count("'p'"),
+      await count("'p', 2"),
+      await count("p_code => 'MESSAGE_TOO_LARGE'"),
+    ],
+    [6, 3, 0, 2],
+  );
+  assert.equal(await count("p_before => '2026-02-03T00:00:00Z'"), 1);
+  const sums = async (args: string) =>
+    (await sql.unsafe(`SELECT pipeline, code, letters::int FROM tide.dlq_status(${args})`)).map((row) =>
+      Object.values(row).join(" ")
+    );
+  const ofP = ["p TEMPLATE_VALUE_MISSING 2", "p MESSAGE_TOO_LARGE 1"];
+  assert.deepEqual(await sums("'p'"), ofP);
+  assert.deepEqual(await sums(""), [...ofP, "q TEMPLATE_VALUE_MISSING 2", "q MESSAGE_TOO_LARGE 1"]);
+});
 
 tideTest("a role sees and discards the letters of its outboxes alone, by every way", async (database) => {
   const { sql } = database;

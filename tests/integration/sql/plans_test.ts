@@ -6,6 +6,7 @@
 import { strict as assert } from "node:assert";
 import type postgres from "postgres";
 import { tideTest } from "../../support/tide_database.ts";
+import { blocks } from "./blocks.ts";
 
 const ROWS = 1_000_000;
 
@@ -34,15 +35,6 @@ async function fill(sql: postgres.Sql): Promise<bigint> {
     SELECT relname FROM pg_class WHERE relname LIKE 'message\_1\_%' AND relkind = 'r' AND reltuples > 0`;
   assert.deepEqual([...analysed], [], "slots are never analysed");
   return xmax;
-}
-
-/** Blocks that a query touches, and its answer. */
-async function blocks(sql: postgres.Sql, query: string): Promise<number> {
-  const [row] = await sql.unsafe<{ "QUERY PLAN": [{ Plan: Record<string, number> }] }[]>(
-    `EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) ${query}`,
-  );
-  const plan = row!["QUERY PLAN"][0].Plan;
-  return plan["Shared Hit Blocks"]! + plan["Shared Read Blocks"]!;
 }
 
 /** A query, whether its answer is right, and how many blocks it may touch when that is more than usual. */
