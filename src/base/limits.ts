@@ -68,6 +68,24 @@ export const LIMITS = {
   /** Dead letters of a pipeline are logged this often at most, with their number since the last line. */
   deadLetterLogMs: 10_000,
 
+  /** Pages whose dead letters are being filed while more is read: what is read and cannot be filed stays in memory. */
+  filingsAhead: 4,
+
+  /** A pipeline without room for another dead letter looks for room this often. */
+  deadLettersFullMs: 5_000,
+
+  /**
+   * Dead letters that are sent again at a time. A quarter of a page: what is published waits for no more than this, and both have their turns
+   * one after the other.
+   */
+  retryRows: 1_000,
+
+  /** Bytes of values of them, unless one is larger. */
+  retryBytes: 512 * 1024,
+
+  /** Pages of them without an outcome. */
+  retryPages: 4,
+
   /** A blocked pipeline is tried again this often without a change: rights are granted, topics created. */
   blockedRetryMs: 10_000,
 

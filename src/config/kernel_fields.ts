@@ -135,6 +135,26 @@ export const KERNEL_FIELDS: readonly FieldSpec[] = [
     max: 3_600_000,
     doc: "The longest wait between two attempts, in milliseconds, also while the sink is not reachable.",
   },
+  {
+    name: "dlq.max_letters",
+    type: "integer",
+    default: 1_000_000,
+    min: 1,
+    max: 100_000_000,
+    doc:
+      "The most dead letters that the pipeline keeps. One that has so many is blocked at the next message that cannot be " +
+      "delivered, until some of them are sent again or discarded: none is dropped to make room.",
+  },
+  {
+    name: "dlq.retention_days",
+    type: "integer",
+    min: 1,
+    max: 36_500,
+    doc:
+      "How long dead letters are kept after they failed last, in days. Older ones are dropped, with a warning in the log and " +
+      "counted in `status`. Without it, they are kept until somebody sends them again or discards them.",
+    examples: [90],
+  },
 ];
 
 /** Rules between the kernel's fields. */

@@ -15,7 +15,7 @@ import type { Clock } from "../base/clock.ts";
 import { invariant } from "../base/invariant.ts";
 import { LIMITS } from "../base/limits.ts";
 import { type DeliveryState, stateOf } from "../record/state.ts";
-import type { Casualty, DeadLetterDesk } from "./dead_letter_desk.ts";
+import type { Casualty } from "./dead_letter_desk.ts";
 import type { Sink } from "./mod.ts";
 import type { Refused, Shipment } from "./shipment.ts";
 
@@ -28,9 +28,8 @@ export interface RetryPolicy extends BackoffPolicy {
 /** What a dispatcher needs. */
 export interface DispatcherOptions {
   readonly sink: Sink;
-  readonly desk: DeadLetterDesk;
   readonly clock: Clock;
-  readonly retry: RetryPolicy;
+  readonly retry: BackoffPolicy;
   /** Called after messages became final. */
   readonly onSettled: (delivered: number) => void;
   readonly onState: (state: DeliveryState) => void;
@@ -154,9 +153,9 @@ export class Dispatcher {
     if (this.#closed.signal.aborted) return;
     this.#inFlight--;
     const openBefore = shipment.open;
-    const refused = shipment.take(answer, this.#options.retry.maxAttempts);
+    const refused = shipment.take(answer);
     const delivered = openBefore - shipment.open - refused.length;
-    if (refused.length > 0) this.#fileDeadLetters(shipment, refused);
+    if (refused.length > 0) refuse(shipment, refused);
     if (openBefore > shipment.open) this.#recoveries = 0;
     if (shipment.open === 0) this.#remove(shipment);
     // The plugin's side ends the generation after any failure, also of records that will not be tried again.
@@ -188,27 +187,6 @@ export class Dispatcher {
     if (this.#ended === null || (fault.kind !== "unavailable" && this.#ended.kind === "unavailable")) {
       this.#ended = fault;
     }
-  }
-
-  #fileDeadLetters(shipment: Shipment, refused: readonly Refused[]): void {
-    const { records, source, progress } = shipment.parts;
-    const firstRecord = (record: number) => {
-      let first = record;
-      while (first > 0 && shipment.rowOf(first - 1) === shipment.rowOf(record)) first--;
-      return first;
-    };
-    const casualties = refused.map(({ record, code, reason, attempts }): Casualty => ({
-      row: shipment.rowOf(record),
-      recordIndex: record - firstRecord(record),
-      stage: "deliver",
-      code,
-      reason,
-      attempts,
-      topic: records.topics[records.topic[record]!] ?? null,
-      recordKey: textAt(records.key, record),
-      partition: partitionOf(records, record),
-    }));
-    this.#options.desk.file(source, progress, casualties);
   }
 
   #startRecovery(): void {
@@ -252,6 +230,25 @@ export class Dispatcher {
     this.#waiting = [];
     for (const resolve of waiting) resolve();
   }
+}
+
+/** Tell that records will not be delivered, as casualties among the messages that they were made of. */
+function refuse(shipment: Shipment, refused: readonly Refused[]): void {
+  const { records, messages } = shipment.parts;
+  const firstRecord = (record: number) => {
+    let first = record;
+    while (first > 0 && shipment.rowOf(first - 1) === shipment.rowOf(record)) first--;
+    return first;
+  };
+  messages.refuse(refused.map(({ record, ...why }): Casualty => ({
+    row: shipment.rowOf(record),
+    recordIndex: record - firstRecord(record),
+    stage: "deliver",
+    ...why,
+    topic: records.topics[records.topic[record]!] ?? null,
+    recordKey: textAt(records.key, record),
+    partition: partitionOf(records, record),
+  })));
 }
 
 /** Records that failed and are tried again hold their page like an outage of their own. */

@@ -7,25 +7,37 @@
 import type { Answer, RecordPage, Rejection } from "@pg-tide/sdk";
 import { invariant } from "../base/invariant.ts";
 import { copyRecords, pickRecords } from "../record/copy.ts";
+import type { Failure } from "../record/dead_letter.ts";
 import type { Page } from "../record/page.ts";
-import type { PageProgress } from "../record/progress.ts";
+import type { MessageProgress } from "../record/progress.ts";
+import type { Casualty } from "./dead_letter_desk.ts";
 
 /** A record that will not be delivered, and why. */
 export interface Refused {
   readonly record: number;
+  readonly failure: Failure;
   readonly code: string;
   readonly reason: string;
   readonly attempts: number;
 }
 
+/** The messages of a page on their way, and where their outcomes go. */
+export interface Consignment {
+  /** The page as it was read, kept for dead letters. */
+  readonly page: Page;
+  readonly progress: MessageProgress;
+  /** Attempts of a record that may end in `failed` before it is refused. */
+  readonly attemptsMax: number;
+  /** Takes messages that will not be delivered; each stays pending until that is durable. Resolves then, or when it has failed. */
+  refuse(casualties: readonly Casualty[]): Promise<void>;
+}
+
 /** What a shipment is made of. */
 export interface ShipmentParts {
   readonly records: RecordPage;
-  /** For each record, the row of its message in `source`; `null` when they are the same. */
+  /** For each record, the row of its message in the page that was read; `null` when they are the same. */
   readonly rows: Uint32Array | null;
-  /** The page of messages as it was read, kept for dead letters. */
-  readonly source: Page;
-  readonly progress: PageProgress;
+  readonly messages: Consignment;
 }
 
 /** A page of records with its outcomes. */
@@ -89,28 +101,28 @@ export class Shipment {
   /**
    * Take the sink's answer to what was given.
    *
-   * @param attemptsMax attempts after which a failed record is refused
    * @returns the records that will not be delivered; their messages stay pending until they are dead letters
    */
-  take(answer: Answer, attemptsMax: number): Refused[] {
+  take(answer: Answer): Refused[] {
     for (let i = 0; i + 1 < answer.delivered.length; i += 2) {
       const first = Math.max(answer.delivered[i]!, this.#progress);
       for (let at = first; at < answer.delivered[i + 1]!; at++) this.#deliver(at);
     }
-    const refused = answer.rejected.map((one) => this.#refuse(one));
+    const refused = answer.rejected.map((one) => this.#refuse(one, "rejected"));
     for (const one of answer.failed) {
-      if (this.#countAttempt(one) >= attemptsMax) refused.push(this.#refuse(one));
+      const attempts = this.#countAttempt(one);
+      if (attempts >= this.parts.messages.attemptsMax) refused.push(this.#refuse(one, "exhausted"));
     }
     return refused;
   }
 
   #deliver(index: number): void {
-    this.parts.progress.settle(this.rowOf(this.#finish(index)));
+    this.parts.messages.progress.settle(this.rowOf(this.#finish(index)));
   }
 
-  #refuse({ index, code, reason }: Rejection): Refused {
+  #refuse({ index, code, reason }: Rejection, failure: Failure): Refused {
     const record = this.#finish(index);
-    return { record, code, reason, attempts: this.#attempts?.get(record) ?? 1 };
+    return { record, failure, code, reason, attempts: this.#attempts?.get(record) ?? 1 };
   }
 
   #countAttempt({ index }: Rejection): number {

@@ -5,7 +5,7 @@
  */
 
 import type { Json } from "@pg-tide/sdk";
-import type { Catalog, PipelineSpec } from "../run/mod.ts";
+import type { Catalog, Expired, PipelineSpec } from "../run/mod.ts";
 import type { Database } from "./database.ts";
 import type { NotificationChannel } from "./notifications.ts";
 import { queryError } from "./query_error.ts";
@@ -15,6 +15,8 @@ const PIPELINES = readStatement("pipelines");
 const ROTATE = readStatement("rotate");
 const PRUNE_POSITIONS = readStatement("prune_positions");
 const PRUNE_WINDOWS = readStatement("prune_windows");
+const PRUNE_RETRIES = readStatement("prune_retries");
+const EXPIRE_DEAD_LETTERS = readStatement("expire_dead_letters");
 const REGISTER_RELAY = readStatement("register_relay");
 const UNREGISTER_RELAY = readStatement("unregister_relay");
 
@@ -78,7 +80,12 @@ export class PostgresCatalog implements Catalog {
     const [row] = await this.#db.query<{ rotated: string }>(ROTATE);
     await this.#db.query(PRUNE_POSITIONS);
     await this.#db.query(PRUNE_WINDOWS);
+    await this.#db.query(PRUNE_RETRIES);
     return (JSON.parse(row!.rotated) as readonly Rotated[]).flatMap(describeRotation);
+  }
+
+  async expire(): Promise<readonly Expired[]> {
+    return await this.#db.query<Expired>(EXPIRE_DEAD_LETTERS);
   }
 }
 

@@ -11,12 +11,14 @@ import { queryError } from "./query_error.ts";
 import { readStatement } from "./statement.ts";
 
 const KEEP_DEAD_LETTERS = readStatement("keep_dead_letters");
+const COUNT_DEAD_LETTERS = readStatement("count_dead_letters");
 
-/** The outbox that dead letters come from. */
+/** The outbox that dead letters come from, and the configuration under which they failed. */
 export interface DeadLetterOrigin {
   readonly outbox: string;
   readonly outboxNumber: number;
   readonly incarnation: string;
+  readonly revision: number;
 }
 
 /** Keeps the dead letters of one pipeline under a claim. */
@@ -33,9 +35,9 @@ export class DeadLetterTable implements DeadLetterStore {
 
   async keep(letters: readonly DeadLetter[]): Promise<void> {
     const { pipeline, holder, epoch, life } = this.#claim;
-    const { outbox, outboxNumber, incarnation } = this.#origin;
+    const { outbox, outboxNumber, incarnation, revision } = this.#origin;
     const text = JSON.stringify(letters.map(storable));
-    const parameters = [pipeline, holder, epoch, life, outbox, outboxNumber, incarnation, text];
+    const parameters = [pipeline, holder, epoch, life, outbox, outboxNumber, incarnation, text, revision];
     try {
       const kept = await this.#db.query<ClaimVerdict>(KEEP_DEAD_LETTERS, parameters, { prepare: true });
       checkClaim(this.#claim, kept, "its dead letters were");
@@ -43,13 +45,24 @@ export class DeadLetterTable implements DeadLetterStore {
       throw queryError(error);
     }
   }
+
+  async count(most: number): Promise<number> {
+    try {
+      const [row] = await this.#db.query<{ count: number }>(COUNT_DEAD_LETTERS, [this.#claim.pipeline, most]);
+      return row!.count;
+    } catch (error) {
+      throw queryError(error);
+    }
+  }
 }
 
 /**
- * A dead letter that PostgreSQL can store: half of a character at the end of a text that was cut, or a NUL in a key that is
+ * What PostgreSQL can store of a dead letter: half of a character at the end of a text that was cut, or a NUL in a key that is
  * not text, would be refused for ever.
  */
-function storable(letter: DeadLetter): DeadLetter {
+export function storable<T extends Pick<DeadLetter, "code" | "reason" | "topic" | "recordKey">>(
+  letter: T,
+): T {
   const { code, reason, topic, recordKey } = letter;
   return {
     ...letter,

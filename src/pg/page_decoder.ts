@@ -36,13 +36,20 @@ const OP_CODES = Uint8Array.from({ length: 128 }, (_, byte) => {
 
 /** The page in a row, copied out of the driver's buffers; `null` at the end of a phase. */
 export function decodePage(row: PageRow): Page | null {
+  const page = decodeMessages(row);
+  if (page === null) return null;
+  const { count, ids } = page;
+  for (let i = 1; i < count; i++) invariant(ids[i - 1]! < ids[i]!, "the ids of a page rise");
+  return page;
+}
+
+/** The same of messages in any order. */
+export function decodeMessages(row: PageRow): Page | null {
   const count = parseInteger(row.n, 0, row.n.length);
   if (count === 0) return null;
-  const ids = parseIntegers(row.ids, count);
-  for (let i = 1; i < count; i++) invariant(ids[i - 1]! < ids[i]!, "the ids of a page rise");
   return {
     count,
-    ids,
+    ids: parseIntegers(row.ids, count),
     createdMs: parseTimes(row.times, count),
     ops: parseOps(row.ops, count),
     dedupKey: keyColumn(row.keys, row.keyLengths, count),

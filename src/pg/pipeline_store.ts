@@ -17,6 +17,7 @@ import { errorCode } from "./connect_error.ts";
 import type { Database } from "./database.ts";
 import { DeadLetterTable } from "./dead_letter_table.ts";
 import { PostgresLease } from "./lease.ts";
+import { LetterTable } from "./letter_table.ts";
 import { checkNumbering } from "./numbering.ts";
 import { PostgresOffsetStore } from "./offset_store.ts";
 import { PostgresPageSource } from "./page_source.ts";
@@ -66,7 +67,7 @@ export class PostgresPipelineStore implements PipelineStore {
   }
 
   async openOutbox(spec: PipelineSpec, epoch: number): Promise<OutboxSession> {
-    const { db, pipeline, holder } = this.#options;
+    const { db, pipeline, holder, log } = this.#options;
     try {
       const life = await checkNumbering(db, this.#options);
       const claim: Claim = { pipeline, holder, epoch, life };
@@ -74,7 +75,8 @@ export class PostgresPipelineStore implements PipelineStore {
       const saved = await this.#savedPosition(spec, claim);
       const offsets = new PostgresOffsetStore(db, claim, saved?.window.number ?? 0);
       const start = saved === null ? await this.#begin(spec, source, offsets) : { position: saved };
-      return { source, start, offsets, deadLetters: new DeadLetterTable(db, claim, spec) };
+      const deadLetters = new DeadLetterTable(db, claim, spec);
+      return { source, start, offsets, deadLetters, retries: new LetterTable(db, claim, spec, log) };
     } catch (error) {
       throw queryError(error);
     }

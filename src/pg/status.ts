@@ -50,6 +50,10 @@ export interface PipelineStatus {
   readonly dead_letters: number;
   /** What the operator should know although messages are delivered. */
   readonly warning: LastError | null;
+  /** Those of them that somebody has asked to be sent again and whose turn has not come. */
+  readonly dead_letters_retrying: number;
+  /** Those that were dropped since the pipeline exists, because `dlq.retention_days` had passed. */
+  readonly dead_letters_expired: number;
 }
 
 interface StatusRow {
@@ -68,6 +72,8 @@ interface StatusRow {
   readonly lag_messages: string;
   readonly lag_seconds: number;
   readonly dead_letters: number;
+  readonly dead_letters_retrying: number;
+  readonly dead_letters_expired: number;
 }
 
 /**
@@ -91,10 +97,11 @@ export async function readStatus(db: Database): Promise<readonly PipelineStatus[
 }
 
 function statusOf(row: StatusRow): PipelineStatus {
-  const { name, outbox, group, sink_type, dead_letters } = row;
+  const { name, outbox, group, sink_type, dead_letters, dead_letters_retrying, dead_letters_expired } = row;
   const lag = { lag_messages: Number(row.lag_messages), lag_seconds: row.lag_seconds };
   const { state, last_error = null, warning = null } = stateOf(row);
-  return { name, outbox, group, sink_type, state, ...lag, last_error, dead_letters, warning };
+  const letters = { dead_letters_retrying, dead_letters_expired };
+  return { name, outbox, group, sink_type, state, ...lag, last_error, dead_letters, warning, ...letters };
 }
 
 function stateOf(

@@ -7,12 +7,16 @@
 /** At which stage a message failed. */
 export type Stage = "transform" | "route" | "encode" | "deliver";
 
+/** How a message failed: it can never succeed as configured, or it has used up its attempts. */
+export type Failure = "rejected" | "exhausted";
+
 /** A message on its way to the dead letters, with everything needed to send it again. */
 export interface DeadLetter {
   readonly messageId: number;
   /** Which record of the message, when a format makes several of one. */
   readonly recordIndex: number;
   readonly stage: Stage;
+  readonly failure: Failure;
   /** A stable code: `MESSAGE_TOO_LARGE`. */
   readonly code: string;
   readonly reason: string;
@@ -42,4 +46,6 @@ export interface DeadLetterStore {
    * @throws {FencedError} when the lease's epoch is not ours any more; nothing is kept then
    */
   keep(letters: readonly DeadLetter[]): Promise<void>;
+  /** How many the pipeline has; no more than `most` are counted. */
+  count(most: number): Promise<number>;
 }

@@ -10,7 +10,7 @@ import type { Column } from "@pg-tide/sdk";
 export interface Page {
   /** Number of messages; at least one. */
   readonly count: number;
-  /** Strictly rising. */
+  /** Strictly rising, but for dead letters that are sent again. */
   readonly ids: Float64Array<ArrayBuffer>;
   /** When each was published, in milliseconds since 1970, with a fraction. */
   readonly createdMs: Float64Array<ArrayBuffer>;
@@ -23,4 +23,14 @@ export interface Page {
   readonly headers: Column;
   /** The previous row as JSON text, or NULL. */
   readonly previous: Column;
+  /** Only of dead letters that are sent again. */
+  readonly resent?: Resent;
+}
+
+/** What is particular about messages that were dead letters. */
+export interface Resent {
+  /** Of the outbox, when each was published: the first part of its `pg_tide_id`. */
+  readonly incarnations: readonly string[];
+  /** How often each was sent again, with this time. */
+  readonly retries: Uint32Array;
 }

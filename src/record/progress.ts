@@ -15,6 +15,16 @@ export interface Stretch {
   frontier(): Position | null;
 }
 
+/** What the stages say of the messages of a page, by its rows. */
+export interface MessageProgress {
+  /** One more thing of message `row` is pending: a format made `more + 1` records of it. */
+  expect(row: number, more: number): void;
+  /** One pending thing of message `row` is done. */
+  settle(row: number): void;
+  /** Message `row` goes nowhere: it is filtered, or the format makes no record of it. */
+  drop(row: number): void;
+}
+
 /** Behind the last page of a window: whoever has passed all of its pages has passed the window. */
 export function windowEnd(window: Window): Stretch {
   const position: Position = { window, phase: "run", lastId: window.upper.topId };
@@ -27,7 +37,7 @@ export function windowEnd(window: Window): Stretch {
  * A message is final when nothing of it is pending any more: no record on its way to the sink, no dead letter on its way
  * to the database.
  */
-export class PageProgress implements Stretch {
+export class PageProgress implements Stretch, MessageProgress {
   readonly window: Window;
   readonly phase: Phase;
   readonly #ids: Float64Array;
@@ -60,16 +70,18 @@ export class PageProgress implements Stretch {
     return this.#ids[row]!;
   }
 
-  /** One more thing of message `row` is pending: a format made `more + 1` records of it. */
   expect(row: number, more: number): void {
     invariant(this.#pending[row]! > 0, "a final message gets no further records");
     this.#pending[row]! += more;
   }
 
-  /** One pending thing of message `row` is done. */
   settle(row: number): void {
     invariant(this.#pending[row]! > 0, "a message is settled once");
     if (--this.#pending[row]! === 0) this.#open--;
+  }
+
+  drop(row: number): void {
+    this.settle(row);
   }
 
   /** Where the contiguous prefix of final messages ends, or `null` when the first message is not final. */

@@ -5,7 +5,7 @@
  */
 
 import type { Column } from "@pg-tide/sdk";
-import type { Page } from "./page.ts";
+import type { Page, Resent } from "./page.ts";
 
 /** Those values of a column, in that order. The bytes are shared, not copied. */
 export function selectColumn(column: Column, rows: Uint32Array): Column {
@@ -28,6 +28,14 @@ export function selectRows(page: Page, rows: Uint32Array): Page {
     payload: selectColumn(page.payload, rows),
     headers: selectColumn(page.headers, rows),
     previous: selectColumn(page.previous, rows),
+    ...(page.resent === undefined ? {} : { resent: selectResent(page.resent, rows) }),
+  };
+}
+
+function selectResent({ incarnations, retries }: Resent, rows: Uint32Array): Resent {
+  return {
+    incarnations: Array.from(rows, (row) => incarnations[row]!),
+    retries: Uint32Array.from(rows, (row) => retries[row]!),
   };
 }
 

@@ -22,6 +22,14 @@ export interface HeaderFacts {
   readonly fixed: ReadonlyMap<string, string>;
 }
 
+/** What is particular about the header list of a dead letter that is sent again. */
+export interface Again {
+  /** The first part of its `pg_tide_id`. */
+  readonly incarnation: string;
+  /** How often it was sent again, with this time. */
+  readonly retry: number;
+}
+
 const ENCODER = new TextEncoder();
 const ID_HEADER = "pg_tide_id";
 const DEDUP_NAME = ENCODER.encode("pg_tide_dedup_key");
@@ -58,11 +66,18 @@ export class HeaderPlan {
     return this.#heads[slot] ??= this.#makeHead(op, digits, extra);
   }
 
-  /** A whole list, for messages that replace one of the pipeline's headers. */
-  list(op: number, id: number, dedupKey: Uint8Array | null, own: ReadonlyMap<string, string>): Uint8Array {
-    const merged = new Map([...this.#facts.fixed, ...own]);
+  /** A whole list, for messages that replace one of the pipeline's headers, and for dead letters that are sent again. */
+  list(
+    op: number,
+    id: number,
+    dedupKey: Uint8Array | null,
+    own: ReadonlyMap<string, string> | null,
+    again: Again | null = null,
+  ): Uint8Array {
+    const merged = new Map([...this.#facts.fixed, ...own ?? []]);
     return encodeHeaders([
-      ...this.#relayHeaders(op, String(id)),
+      ...this.#relayHeaders(op, String(id), again?.incarnation),
+      ...(again === null ? [] : [[`${RESERVED_PREFIX}retry`, String(again.retry)] as const]),
       ...(dedupKey === null ? [] : [["pg_tide_dedup_key", dedupKey] as const]),
       ...merged,
     ]);
@@ -77,11 +92,11 @@ export class HeaderPlan {
     return head;
   }
 
-  #relayHeaders(op: number, id: string): Header[] {
+  #relayHeaders(op: number, id: string, incarnation = this.#facts.incarnation): Header[] {
     return [
       [`${RESERVED_PREFIX}outbox`, this.#facts.outbox],
       [`${RESERVED_PREFIX}op`, OPS[op]!],
-      [ID_HEADER, `${this.#facts.incarnation}-${id}`],
+      [ID_HEADER, `${incarnation}-${id}`],
     ];
   }
 }
@@ -120,9 +135,13 @@ export class HeaderWriter {
       this.#writeHead(op, id, dedupKey, own.size);
       for (const [name, value] of own) this.#writeHeader(ENCODER.encode(name), ENCODER.encode(value));
     }
-    this.#ranges[2 * this.#count + 1] = this.#at;
-    this.#count++;
-    if (2 * this.#count < this.#ranges.length) this.#ranges[2 * this.#count] = this.#at;
+    this.#endList();
+  }
+
+  /** Write the next list whole; see {@link HeaderPlan.list}. */
+  writeWhole(list: Uint8Array): void {
+    this.#copy(list);
+    this.#endList();
   }
 
   /** The column of lists. The writer must not be used afterwards. */
@@ -132,6 +151,12 @@ export class HeaderWriter {
       bytes: this.#bytes.subarray(0, this.#at),
       ranges: whole ? this.#ranges : this.#ranges.slice(0, 2 * this.#count),
     };
+  }
+
+  #endList(): void {
+    this.#ranges[2 * this.#count + 1] = this.#at;
+    this.#count++;
+    if (2 * this.#count < this.#ranges.length) this.#ranges[2 * this.#count] = this.#at;
   }
 
   #writeHead(op: number, id: number, dedupKey: Uint8Array | null, own: number): void {

@@ -2,10 +2,11 @@
  * The route of a pipeline: topic, key, partition and record headers of each message.
  *
  * A record carries, in this order, `pg_tide_outbox`, `pg_tide_op`, `pg_tide_id` (the outbox's incarnation and the
- * message's id, the same whenever the message is sent again), `pg_tide_dedup_key` where the key is not the deduplication
- * key, the pipeline's own `headers`, and the message's own; one of those takes the place of the pipeline's header of the
- * same name. Names that begin with `pg_tide_` are the relay's: consumers rely on them, so a message that brings one is
- * rejected (`HEADER_RESERVED`) rather than sent without it.
+ * message's id, the same whenever the message is sent again), `pg_tide_retry` when it was a dead letter (how often it
+ * was sent again, with this time), `pg_tide_dedup_key` where the key is not the deduplication key, the pipeline's own
+ * `headers`, and the message's own; one of those takes the place of the pipeline's header of the same name. Names that
+ * begin with `pg_tide_` are the relay's: consumers rely on them, so a message that brings one is rejected
+ * (`HEADER_RESERVED`) rather than sent without it.
  *
  * @module
  */
@@ -167,7 +168,7 @@ class PageRoute {
   }
 
   #route(row: number): void {
-    const { ops, ids, dedupKey, headers } = this.#page;
+    const { ops, dedupKey, headers } = this.#page;
     this.#variables.seek(row);
     const topic = this.#fixedTopic >= 0 ? this.#fixedTopic : this.#renderTopic(ops[row]!);
     const key = this.#keys === null ? null : this.#variables.render("message_key", this.#plan.key!);
@@ -179,8 +180,15 @@ class PageRoute {
     if (key !== null) this.#keys!.appendText(key);
     if (this.#partitions !== null) this.#partitions[this.#kept] = partition;
     this.#topic[this.#kept] = topic;
-    this.#headers.write(ops[row]!, ids[row]!, this.#keyIsDedupKey ? null : valueAt(dedupKey, row), own);
+    this.#writeHeaders(row, this.#keyIsDedupKey ? null : valueAt(dedupKey, row), own);
     this.#rows[this.#kept++] = row;
+  }
+
+  #writeHeaders(row: number, dedupKey: Uint8Array | null, own: ReadonlyMap<string, string> | null): void {
+    const { ops, ids, resent } = this.#page;
+    if (resent === undefined) return this.#headers.write(ops[row]!, ids[row]!, dedupKey, own);
+    const again = { incarnation: resent.incarnations[row]!, retry: resent.retries[row]! };
+    this.#headers.writeWhole(this.#plan.headers.list(ops[row]!, ids[row]!, dedupKey, own, again));
   }
 
   #renderTopic(op: number): number {

@@ -43,4 +43,8 @@ export class LoggedDeadLetters implements DeadLetterStore {
     this.#loggedMs = nowMs;
     this.#untold = 0;
   }
+
+  count(most: number): Promise<number> {
+    return this.#store.count(most);
+  }
 }

@@ -11,6 +11,7 @@ import type { RetryPolicy } from "../deliver/dispatcher.ts";
 import type { Sink } from "../deliver/mod.ts";
 import type { Format } from "../encode/mod.ts";
 import type { DeadLetterStore } from "../record/dead_letter.ts";
+import type { RetryStore } from "../record/letter.ts";
 import type { PageSource, Start } from "../read/mod.ts";
 import type { Route } from "../route/mod.ts";
 import type { Transform } from "../transform/mod.ts";
@@ -28,6 +29,8 @@ export interface PipelineSpec {
   readonly enabled: boolean;
   /** Rises with every change of the configuration. */
   readonly revision: number;
+  /** Whether somebody waits for dead letters to be sent again. */
+  readonly retriesWaiting: boolean;
 }
 
 /** The catalog of pipelines in the database. */
@@ -42,6 +45,15 @@ export interface Catalog {
   waitForChange(ms: number, signal: AbortSignal): Promise<boolean>;
   /** Routine work on the database: empty outbox slots that are due, prune old positions. Returns what is worth a log line. */
   maintain(): Promise<readonly string[]>;
+  /** Drop dead letters that are older than their pipeline keeps them. Returns what an operator must hear. */
+  expire(): Promise<readonly Expired[]>;
+}
+
+/** Dead letters that were kept for as long as their pipeline says, and dropped. */
+export interface Expired {
+  readonly pipeline: string;
+  readonly count: number;
+  readonly days: number;
 }
 
 /** What the operator should know about a pipeline that works. */
@@ -77,6 +89,7 @@ export interface OutboxSession {
   readonly start: Start;
   readonly offsets: OffsetStore;
   readonly deadLetters: DeadLetterStore;
+  readonly retries: RetryStore;
 }
 
 /** A pipeline's place in the database. */
@@ -145,6 +158,8 @@ export interface Prepared {
    * @throws {UserError} when one cannot be read, or its content does not fit
    */
   readonly reread: (() => Promise<Readings>) | null;
+  /** The most dead letters that the pipeline may have. */
+  readonly deadLettersMax: number;
   open(): Promise<OpenedPlugins>;
 }
 

@@ -73,6 +73,7 @@ export class Pipeline {
   /** Aborted when what is waited for may be there; replaced when something is waited for. */
   #hope = new AbortController();
   #running: Promise<void> | null = null;
+  #session: Session | null = null;
   #troubles = 0;
 
   constructor(options: PipelineOptions) {
@@ -99,6 +100,11 @@ export class Pipeline {
   /** The lease may be free, and the database may be back: whoever waits for them tries again now. */
   poke(): void {
     this.#hope.abort();
+  }
+
+  /** Somebody waits for dead letters to be sent again. Whoever has no session is told again when it has one. */
+  resend(): void {
+    this.#session?.resend();
   }
 
   /** Drain, save, give up the lease. */
@@ -176,11 +182,13 @@ export class Pipeline {
       term.reporter.warn(warningOf(plugins));
       term.reporter.tell(RUNNING);
       session.start();
+      this.#session = session;
       this.#watch(opened, session, term.reporter, watching.signal, () => renewal.abort()).catch((error) => {
         log.error("Cannot watch the configuration's files", { error: messageOf(error) });
       });
       await this.#attend(session, term.keeper, AbortSignal.any([interrupt, renewal.signal]));
     } finally {
+      this.#session = null;
       watching.abort();
       await session.abort();
       await plugins.close();

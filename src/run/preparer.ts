@@ -72,6 +72,7 @@ async function prepare(spec: PipelineSpec, options: PreparerOptions): Promise<Pr
     pollIntervalMs: Number(kernel["poll_interval_ms"]),
     readings: readingsOf(values),
     reread: namesFiles ? async () => readingsOf((await resolve(config, options)).values) : null,
+    deadLettersMax: Number(kernel["dlq.max_letters"]),
     open: () => options.open(spec, sinkUse, formatUse),
   };
 }

@@ -8,7 +8,6 @@
  * @module
  */
 
-import type { EncodedPage } from "@pg-tide/sdk";
 import { Committer } from "../ack/committer.ts";
 import { Frontier } from "../ack/frontier.ts";
 import type { OffsetStore } from "../ack/mod.ts";
@@ -18,20 +17,20 @@ import { within } from "../base/within.ts";
 import { DeadLetterDesk } from "../deliver/dead_letter_desk.ts";
 import { Dispatcher, type RetryPolicy } from "../deliver/dispatcher.ts";
 import type { Sink } from "../deliver/mod.ts";
-import { Shipment } from "../deliver/shipment.ts";
 import type { Format } from "../encode/mod.ts";
-import { nativeRecords } from "../encode/native.ts";
 import { PageEncoder } from "../encode/page_encoder.ts";
-import type { DeadLetterStore, Stage } from "../record/dead_letter.ts";
+import type { DeadLetterStore } from "../record/dead_letter.ts";
+import type { RetryStore } from "../record/letter.ts";
 import type { Window } from "../record/position.ts";
 import { PageProgress, windowEnd } from "../record/progress.ts";
-import type { RowRejection } from "../record/rejection.ts";
 import type { DeliveryState } from "../record/state.ts";
 import type { PageSource } from "../read/mod.ts";
 import type { Start } from "../read/mod.ts";
 import { Reader, type ReadPage } from "../read/reader.ts";
 import type { Route } from "../route/mod.ts";
 import type { Transform } from "../transform/mod.ts";
+import { Passage } from "./passage.ts";
+import { Retrier } from "./retrier.ts";
 
 /** Everything a session is made of. */
 export interface SessionParts {
@@ -44,13 +43,17 @@ export interface SessionParts {
   readonly sink: Sink;
   readonly offsets: OffsetStore;
   readonly deadLetters: DeadLetterStore;
+  /** Dead letters that somebody has asked to be sent again. */
+  readonly retries: RetryStore;
   readonly clock: Clock;
   readonly retry: RetryPolicy;
+  /** The most dead letters that the pipeline may have. */
+  readonly deadLettersMax: number;
   readonly pollIntervalMs: number;
   readonly onState: (state: DeliveryState) => void;
 }
 
-/** Counters of a session, for the log and metrics. */
+/** Counters of a session, for the log and metrics; dead letters that were sent again count like other messages. */
 export interface SessionCounts {
   delivered: number;
   filtered: number;
@@ -66,6 +69,8 @@ export class Session {
   readonly #dispatcher: Dispatcher;
   readonly #reader: Reader;
   readonly #encoder: PageEncoder;
+  readonly #passage: Passage;
+  readonly #retrier: Retrier;
   readonly #end = Promise.withResolvers<unknown>();
   #failure: { readonly error: unknown } | null = null;
   readonly #counts: SessionCounts = { delivered: 0, filtered: 0, deadLettered: 0 };
@@ -76,10 +81,16 @@ export class Session {
     this.#parts = parts;
     const fail = (error: unknown) => this.#fail(error);
     this.#committer = new Committer(parts.offsets, parts.clock, fail);
-    this.#desk = new DeadLetterDesk(parts.deadLetters, () => this.#settled(0), fail);
+    this.#desk = new DeadLetterDesk({
+      store: parts.deadLetters,
+      lettersMax: parts.deadLettersMax,
+      clock: parts.clock,
+      onSettled: () => this.#settled(0),
+      onState: parts.onState,
+      onFailure: fail,
+    });
     this.#dispatcher = new Dispatcher({
       sink: parts.sink,
-      desk: this.#desk,
       clock: parts.clock,
       retry: parts.retry,
       onSettled: (delivered) => this.#settled(delivered),
@@ -93,6 +104,19 @@ export class Session {
       pollIntervalMs: parts.pollIntervalMs,
     });
     this.#encoder = new PageEncoder(parts.format, parts.clock, parts.retry, parts.onState);
+    this.#passage = new Passage({
+      transform: parts.transform,
+      route: parts.route,
+      encoder: parts.format === null ? null : this.#encoder,
+      dispatcher: this.#dispatcher,
+      onDropped: (count) => this.#dropped(count),
+    });
+    this.#retrier = new Retrier({
+      store: parts.retries,
+      clock: parts.clock,
+      take: (messages) => this.#passage.take(messages),
+      onFailure: fail,
+    });
   }
 
   /** Resolves with the error that ended the session. */
@@ -122,6 +146,11 @@ export class Session {
     this.#encoder.poke();
   }
 
+  /** Somebody may have asked for dead letters to be sent again. */
+  resend(): void {
+    this.#retrier.wake();
+  }
+
   /**
    * Stop reading, finish what is in flight, save the frontier.
    *
@@ -147,12 +176,14 @@ export class Session {
   }
 
   async #settle(): Promise<void> {
+    const retrying = this.#retrier.stop();
     await this.#reader.stop();
     this.#encoder.close();
     this.#dispatcher.hurry();
-    await this.#pumping;
+    this.#desk.hurry();
+    await Promise.all([this.#pumping, retrying]);
     await this.#dispatcher.settled();
-    await this.#desk.flush();
+    await Promise.all([this.#desk.flush(), this.#retrier.flush()]);
     await this.#committer.flush();
   }
 
@@ -160,7 +191,10 @@ export class Session {
   #shut(): Promise<unknown> {
     this.#encoder.close();
     this.#dispatcher.close();
-    const ended = () => Promise.all([this.#reader.stop(), this.#pumping, this.#committer.flush()]);
+    this.#desk.hurry();
+    this.#retrier.close();
+    const ended = () =>
+      Promise.all([this.#reader.stop(), this.#pumping, this.#retrier.stop(), this.#committer.flush()]);
     return this.#shutting ??= within(this.#parts.clock, LIMITS.shutdownMs, ended());
   }
 
@@ -180,95 +214,20 @@ export class Session {
   }
 
   async #process({ page, window, phase }: ReadPage): Promise<void> {
+    await this.#desk.ready();
     const progress = new PageProgress(page.ids, window, phase);
     this.#frontier.admit(progress);
-    const context = { page, progress };
-
-    const transformed = this.#parts.transform(page);
-    this.#settleFiltered(context, transformed.origin, transformed.page?.count ?? 0, transformed.rejected);
-    await this.#reject(context, null, "transform", transformed.rejected);
-    if (transformed.page === null) return;
-
-    const routed = this.#parts.route(transformed.page);
-    await this.#reject(context, transformed.origin, "route", routed.rejected);
-    if (routed.page === null) return;
-    const origin = compose(transformed.origin, routed.origin);
-
-    if (this.#parts.format === null) {
-      const records = nativeRecords(routed.page);
-      await this.#dispatcher.offer(new Shipment({ records, rows: origin, source: page, progress }));
-      return;
-    }
-    const outcome = await this.#encoder.encode(routed.page);
-    if (outcome !== null) await this.#ship(context, origin, routed.page.count, outcome);
-  }
-
-  /** Hand encoded records on; messages without a record are final, messages with several wait for all of them. */
-  async #ship(
-    context: Context,
-    origin: Uint32Array | null,
-    messages: number,
-    outcome: EncodedPage,
-  ): Promise<void> {
-    const { page: records, messageIndex, rejected } = outcome;
-    const perMessage = new Uint16Array(messages);
-    for (const index of messageIndex) perMessage[index]!++;
-    const refused = new Set(rejected.map(({ index }) => index));
-    for (let i = 0; i < messages; i++) {
-      const row = origin === null ? i : origin[i]!;
-      if (perMessage[i]! > 1) context.progress.expect(row, perMessage[i]! - 1);
-      else if (perMessage[i] === 0 && !refused.has(i)) context.progress.settle(row);
-    }
-    this.#settled(0);
-    await this.#reject(
-      context,
-      origin,
-      "encode",
-      rejected.map(({ index, code, reason }) => ({ row: index, code, reason })),
-    );
-    const rows = messageIndex.map((index) => origin === null ? index : origin[index]!);
-    await this.#dispatcher.offer(
-      new Shipment({ records, rows, source: context.page, progress: context.progress }),
-    );
-  }
-
-  #settleFiltered(
-    { page, progress }: Context,
-    origin: Uint32Array | null,
-    kept: number,
-    rejected: readonly RowRejection[],
-  ): void {
-    const filtered = page.count - kept - rejected.length;
-    if (filtered === 0) return;
-    const stays = new Uint8Array(page.count);
-    for (let i = 0; i < kept; i++) stays[origin === null ? i : origin[i]!] = 1;
-    for (const { row } of rejected) stays[row] = 1;
-    for (let row = 0; row < page.count; row++) if (stays[row] === 0) progress.settle(row);
-    this.#counts.filtered += filtered;
-    this.#settled(0);
-  }
-
-  async #reject(
-    { page, progress }: Context,
-    origin: Uint32Array | null,
-    stage: Stage,
-    rejected: readonly RowRejection[],
-  ): Promise<void> {
-    await this.#desk.file(
+    await this.#passage.take({
       page,
       progress,
-      rejected.map(({ row, code, reason }) => ({
-        row: origin === null ? row : origin[row]!,
-        recordIndex: 0,
-        stage,
-        code,
-        reason,
-        attempts: 1,
-        topic: null,
-        recordKey: null,
-        partition: null,
-      })),
-    );
+      attemptsMax: this.#parts.retry.maxAttempts,
+      refuse: (casualties) => this.#desk.file(page, progress, casualties),
+    });
+  }
+
+  #dropped(count: number): void {
+    this.#counts.filtered += count;
+    this.#settled(0);
   }
 
   #settled(delivered: number): void {
@@ -277,15 +236,4 @@ export class Session {
       this.#committer.advance(this.#frontier.position);
     }
   }
-}
-
-interface Context {
-  readonly page: ReadPage["page"];
-  readonly progress: PageProgress;
-}
-
-/** The rows of the first page behind the rows of a page made of a page made of it. */
-function compose(outer: Uint32Array | null, inner: Uint32Array | null): Uint32Array | null {
-  if (outer === null) return inner;
-  return inner === null ? outer : inner.map((row) => outer[row]!);
 }

@@ -23,6 +23,8 @@ export interface Supervised {
   update(spec: PipelineSpec): void;
   /** Something has changed: its lease may have become free. */
   poke(): void;
+  /** Somebody waits for dead letters to be sent again; told again and again until they are. */
+  resend(): void;
   stop(): Promise<void>;
 }
 
@@ -99,6 +101,8 @@ export class Supervisor {
         this.#end(name);
       } else if (isChanged(pipeline.spec, spec)) {
         pipeline.update(spec);
+      } else if (spec.retriesWaiting) {
+        pipeline.resend();
       }
     }
   }
@@ -121,6 +125,12 @@ export class Supervisor {
     while (!this.#stop.signal.aborted) {
       try {
         for (const done of await catalog.maintain()) log.info(done);
+        for (const { pipeline, ...fields } of await catalog.expire()) {
+          log.with({ pipeline }).warn(
+            "Dead letters were dropped, kept for as long as dlq.retention_days says",
+            fields,
+          );
+        }
       } catch (error) {
         log.debug("Cannot do routine work on the database", { reason: messageOf(error) });
       }

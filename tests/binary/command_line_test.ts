@@ -15,6 +15,15 @@ const HELP: Readonly<Record<string, RegExp>> = {
   run: /--lease-ms <milliseconds>[\s\S]*env\s+PG_TIDE_LEASE_MS/,
   install: /--print/,
   status: /--json/,
+  dlq: /list[\s\S]*show[\s\S]*status[\s\S]*retry[\s\S]*cancel[\s\S]*discard/,
+  "dlq list":
+    /--pipeline <name>[\s\S]*--code <code>[\s\S]*--before <time>[\s\S]*--limit <number>[\s\S]*--json/,
+  "dlq show": /<id>[\s\S]*--json/,
+  "dlq retry":
+    /--id <id>[\s\S]*--payload <file>[\s\S]*--rate <number>[\s\S]*--into <name>[\s\S]*--dry-run[\s\S]*--wait/,
+  "dlq status": /--pipeline <name>/,
+  "dlq cancel": /<retry>/,
+  "dlq discard": /--before <time>[\s\S]*--dry-run/,
   plugin: /list[\s\S]*inspect[\s\S]*test/,
   "plugin list": /--plugin <name=url>/,
   "plugin inspect": /<name>[\s\S]*--json/,
@@ -142,12 +151,14 @@ Deno.test("status shows every pipeline, its state and lag, and what to do", asyn
     last_error: null,
     dead_letters: 0,
     warning: null,
+    dead_letters_retrying: 0,
+    dead_letters_expired: 0,
   });
   const { last_error } = await deployment.reaches("broken", "blocked");
   assert.deepEqual(Object.keys(last_error!).toSorted(), ["advice", "code", "reason", "since"]);
   const { out } = await deployment.run(["status", "--json"]);
   const keys = ["name", "outbox", "group", "sink_type", "state", "lag_messages", "lag_seconds", "last_error"];
-  const added = ["dead_letters", "warning"];
+  const added = ["dead_letters", "warning", "dead_letters_retrying", "dead_letters_expired"];
   assert.deepEqual(Object.keys(JSON.parse(out)), ["pipelines"]);
   for (const pipeline of JSON.parse(out).pipelines) {
     assert.deepEqual(Object.keys(pipeline), [...keys, ...added]);

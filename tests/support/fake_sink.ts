@@ -33,9 +33,11 @@ export interface SinkFaults {
 export class FakeSink implements Sink {
   readonly pagesInFlight = 4;
   readonly received: { readonly id: number; readonly key: string }[] = [];
+  /** The ids of records whose delivery was told. */
+  readonly acknowledged = new Set<number>();
   readonly #clock: Clock;
   readonly #faults: SinkFaults;
-  readonly #poison: ReadonlySet<number>;
+  readonly #poison: Set<number>;
   #line: Promise<unknown> = Promise.resolve();
   #ended = 0;
   recoveries = 0;
@@ -51,6 +53,11 @@ export class FakeSink implements Sink {
     const answer = this.#line.then(() => this.#deliver(page, generation, onProgress));
     this.#line = answer;
     return answer;
+  }
+
+  /** From now on nothing is poison. */
+  cure(): void {
+    this.#poison.clear();
   }
 
   recover(fault: Fault): Promise<Fault | null> {
@@ -78,22 +85,36 @@ export class FakeSink implements Sink {
         this.failures++;
         answer.fail(i, "SHAKY", "not this time");
         this.#ended = generation;
-        return answer.build(unavailable("SHAKY", "not this time"));
+        return this.#acknowledge(page, answer.build(unavailable("SHAKY", "not this time")));
       } else {
         this.received.push({ id: page.ids[i]!, key: textAt(page.key, i)! });
         answer.deliver(i);
-        if (this.#chance(0.1)) onProgress(answer.deliveredFirst);
+        if (this.#chance(0.1)) this.#tell(page, answer.deliveredFirst, onProgress);
       }
     }
-    if (cut < page.count) return this.#end(generation, answer);
-    if (!this.#chance(this.#faults.lostAnswer)) return answer.build();
+    if (cut < page.count) return this.#end(generation, answer, page);
+    if (!this.#chance(this.#faults.lostAnswer)) return this.#acknowledge(page, answer.build());
     this.#ended = generation;
     return faulted(unavailable("LOST_ANSWER", "the answer was lost"));
   }
 
-  #end(generation: number, answer: AnswerBuilder): Answer {
+  #end(generation: number, answer: AnswerBuilder, page: RecordPage): Answer {
     this.#ended = generation;
-    return answer.build(unavailable("OUTAGE", "the line was cut"));
+    return this.#acknowledge(page, answer.build(unavailable("OUTAGE", "the line was cut")));
+  }
+
+  #tell(page: RecordPage, count: number, onProgress: (count: number) => void): void {
+    for (let i = 0; i < count; i++) this.acknowledged.add(page.ids[i]!);
+    onProgress(count);
+  }
+
+  #acknowledge(page: RecordPage, answer: Answer): Answer {
+    for (let i = 0; i + 1 < answer.delivered.length; i += 2) {
+      for (let at = answer.delivered[i]!; at < answer.delivered[i + 1]!; at++) {
+        this.acknowledged.add(page.ids[at]!);
+      }
+    }
+    return answer;
   }
 
   #chance(probability = 0): boolean {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Admin, Kafka, logLevel } from "kafkajs";
+import { type Admin, ConfigResourceTypes, Kafka, logLevel } from "kafkajs";
 import { waitUntil } from "./wait.ts";
 
 /** The offsets that a partition holds: `low` is the first one, `high` the next to be written. */
@@ -65,6 +65,17 @@ export async function addPartitions(brokers: string, topic: string, count: numbe
     const served = async () => (await unless(admin.fetchTopicOffsets(topic), ELECTION))?.length === count;
     await waitUntil(served, { what: `the leaders of ${count} partitions of topic ${topic}` });
   });
+}
+
+/** Set the configuration of a topic, in place of all that was set. */
+export async function configureTopic(
+  brokers: string,
+  topic: string,
+  config: Readonly<Record<string, string>>,
+): Promise<void> {
+  const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+  const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }];
+  await administer(brokers, (admin) => admin.alterConfigs({ resources, validateOnly: false }));
 }
 
 /**

@@ -23,7 +23,7 @@ import { SILENT } from "../../src/base/telemetry.ts";
 import { DeadLetterDesk } from "../../src/deliver/dead_letter_desk.ts";
 import { Dispatcher } from "../../src/deliver/dispatcher.ts";
 import type { Sink } from "../../src/deliver/mod.ts";
-import { Shipment } from "../../src/deliver/shipment.ts";
+import { type Consignment, Shipment } from "../../src/deliver/shipment.ts";
 import { loadCatalog, parsePluginPolicy, SinkHost } from "../../src/host/mod.ts";
 import type { DeadLetter } from "../../src/record/dead_letter.ts";
 import type { DeliveryState } from "../../src/record/state.ts";
@@ -110,6 +110,7 @@ export class Delivery implements AsyncDisposable {
   /** The states that the pipeline went through. */
   readonly states: DeliveryState[] = [];
   readonly #sink: TestSink;
+  readonly #desk: DeadLetterDesk;
   readonly #dispatcher: Dispatcher;
   readonly #failed = Promise.withResolvers<never>();
   #nextId = 1;
@@ -118,12 +119,21 @@ export class Delivery implements AsyncDisposable {
     this.#sink = sink;
     const onFailure = (error: unknown) => this.#failed.reject(error);
     this.#failed.promise.catch(() => {});
-    const store = { keep: (kept: readonly DeadLetter[]) => Promise.resolve(void this.letters.push(...kept)) };
+    this.#desk = new DeadLetterDesk({
+      store: {
+        keep: (kept) => Promise.resolve(void this.letters.push(...kept)),
+        count: () => Promise.resolve(this.letters.length),
+      },
+      lettersMax: Infinity,
+      clock,
+      onSettled: () => {},
+      onState: (state) => this.states.push(state),
+      onFailure,
+    });
     this.#dispatcher = new Dispatcher({
       sink,
-      desk: new DeadLetterDesk(store, () => {}, onFailure),
       clock,
-      retry: { initialMs: 20, maxMs: 200, maxAttempts: 5 },
+      retry: { initialMs: 20, maxMs: 200 },
       onSettled: () => {},
       onState: (state) => this.states.push(state),
       onFailure,
@@ -134,7 +144,7 @@ export class Delivery implements AsyncDisposable {
   async offer(topic: string, drafts: readonly RecordDraft[]): Promise<void> {
     const records = recordPage(topic, drafts, this.#nextId);
     this.#nextId += records.count;
-    const source = {
+    const page = {
       ...records,
       ops: new Uint8Array(records.count),
       payload: records.value,
@@ -142,8 +152,14 @@ export class Delivery implements AsyncDisposable {
       previous: nullColumn(records.count),
       dedupKey: records.key,
     };
-    const progress = new PageProgress(source.ids, windowOf(1, 0, 1_000_000), "run");
-    const shipment = new Shipment({ records, rows: null, source, progress });
+    const progress = new PageProgress(page.ids, windowOf(1, 0, 1_000_000), "run");
+    const messages: Consignment = {
+      page,
+      progress,
+      attemptsMax: 5,
+      refuse: (casualties) => this.#desk.file(page, progress, casualties),
+    };
+    const shipment = new Shipment({ records, rows: null, messages });
     await Promise.race([this.#dispatcher.offer(shipment), this.#failed.promise]);
   }
 

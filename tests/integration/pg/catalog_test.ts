@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { SYSTEM_CLOCK } from "../../../src/base/clock.ts";
 import { PostgresCatalog } from "../../../src/pg/catalog.ts";
+import { readStatus } from "../../../src/pg/status.ts";
 import { connect } from "../../../src/pg/database.ts";
 import { Session } from "../../../src/run/session.ts";
 import { instantSink } from "../../support/fake_sink.ts";
@@ -38,6 +39,7 @@ sessionTest("PostgresCatalog.load() gives every pipeline as it stands", async (t
     config: { sink_type: "stdout" },
     enabled: false,
     revision: 1,
+    retriesWaiting: false,
   };
   assert.deepEqual(first, expected);
   await tide.configure({ topic: "t" });
@@ -45,6 +47,80 @@ sessionTest("PostgresCatalog.load() gives every pipeline as it stands", async (t
   const changed = { ...expected, config: { sink_type: "stdout", topic: "t" }, enabled: true, revision: 2 };
   assert.deepEqual(await catalog.load(), [changed]);
 }, { versions: NEWEST });
+
+sessionTest(
+  "PostgresCatalog.load() tells for which pipelines dead letters are to be sent again",
+  async (tide) => {
+    const catalog = catalogOf(tide);
+    const waiting = async () => (await catalog.load()).map(({ retriesWaiting }) => retriesWaiting);
+    await addLetters(tide, "CODE", 3);
+    assert.deepEqual(await waiting(), [false]);
+    await tide.database.sql`SELECT * FROM tide.dlq_retry(${PIPELINE})`;
+    assert.deepEqual(await waiting(), [true]);
+    await tide.database.sql`SELECT tide.dlq_cancel(1)`;
+    assert.deepEqual(await waiting(), [false]);
+  },
+  { versions: NEWEST },
+);
+
+sessionTest(
+  "PostgresCatalog.expire() drops what is older than its pipeline keeps it, and counts that",
+  async (tide) => {
+    const catalog = catalogOf(tide);
+    await tide.store().report(await tide.acquire(), {
+      state: "running",
+      code: null,
+      reason: null,
+      advice: null,
+    });
+    await addLetters(tide, "OLD", 40);
+    await addLetters(tide, "YOUNG", 20);
+    const left = async () => {
+      const rows = await tide.database.sql`SELECT DISTINCT code FROM tide.dead_letter ORDER BY code`;
+      return rows.map(({ code }) => code);
+    };
+    const expire = async () => [...await catalog.expire()];
+    assert.deepEqual(await expire(), [], "they are kept unless the pipeline says otherwise");
+    await tide.configure({ dlq: { retention_days: 30 } });
+    await tide.database.sql`SELECT * FROM tide.dlq_retry(${PIPELINE})`;
+    assert.deepEqual(
+      [await expire(), await left()],
+      [[], ["OLD", "YOUNG"]],
+      "they are to be sent again",
+    );
+    await tide.database.sql`SELECT tide.dlq_cancel(1)`;
+    assert.deepEqual(await expire(), [{ pipeline: PIPELINE, count: 1, days: 30 }]);
+    assert.deepEqual([await expire(), await left()], [[], ["YOUNG"]]);
+    const [status] = await readStatus(tide.db);
+    assert.deepEqual([status!.dead_letters, status!.dead_letters_expired], [1, 1]);
+  },
+  { versions: NEWEST },
+);
+
+sessionTest(
+  "PostgresCatalog.maintain() forgets what was asked for once it has been done for a week",
+  async (tide) => {
+    const catalog = catalogOf(tide);
+    await addLetters(tide, "CODE", 1);
+    for (let i = 0; i < 3; i++) await tide.database.sql`SELECT * FROM tide.dlq_retry(${PIPELINE})`;
+    await tide.database.sql`
+    UPDATE tide.dead_letter_retry SET requested_at = now() - interval '30 days',
+      finished_at = CASE id WHEN 1 THEN now() - interval '8 days' WHEN 2 THEN now() - interval '6 days' END`;
+    await catalog.maintain();
+    const rows = await tide.database.sql`SELECT id::integer FROM tide.dead_letter_retry ORDER BY id`;
+    assert.deepEqual(rows.map(({ id }) => id), [2, 3]);
+  },
+  { versions: NEWEST },
+);
+
+/** File a letter that failed so many days ago. */
+async function addLetters(tide: TideSession, code: string, days: number): Promise<void> {
+  await tide.database.sql`
+    INSERT INTO tide.dead_letter (pipeline, outbox, outbox_number, incarnation, message_id, record_index, stage, code, reason,
+      attempts, created_at, failed_at, op, payload)
+    VALUES (${PIPELINE}, ${OUTBOX}, 1, 'i', ${days}, 0, 'deliver', ${code}, 'why', 1, now(),
+      now() - make_interval(days => ${days}), 'insert', '{}')`;
+}
 
 sessionTest(
   "PostgresCatalog.waitForChange() ends with a change since the last load, and says so",
@@ -132,6 +208,7 @@ async function deliver(tide: TideSession, until: () => Promise<boolean>): Promis
     sink: instantSink(),
     clock: SYSTEM_CLOCK,
     retry: { initialMs: 10, maxMs: 100, maxAttempts: 3 },
+    deadLettersMax: 1_000,
     pollIntervalMs: 20,
     onState: () => {},
   });

@@ -23,6 +23,7 @@ const LETTER: DeadLetter = {
   messageId: 7,
   recordIndex: 0,
   stage: "deliver",
+  failure: "rejected",
   code: "TOO_LARGE",
   reason: "too large",
   attempts: 3,
@@ -46,7 +47,7 @@ async function windowsOf(tide: TideSession): Promise<number[]> {
 async function deadLetters(tide: TideSession) {
   return [
     ...await tide.database.sql`
-      SELECT pipeline, outbox, message_id::integer, record_index, stage, code, reason, attempts, op, dedup_key, payload,
+      SELECT pipeline, outbox, message_id::integer, record_index, stage, failure, code, reason, attempts, revision::integer, op, dedup_key, payload,
         headers, previous, topic, record_key, partition, (extract(epoch FROM created_at) * 1000000)::bigint::text AS micros
       FROM tide.dead_letter ORDER BY id`,
   ];
@@ -167,6 +168,7 @@ sessionTest("nothing is written in another life of the server", async (tide) => 
 });
 
 sessionTest("DeadLetterTable keeps everything, once for each record", async (tide) => {
+  await tide.configure({ topic: "t" });
   const { deadLetters: table } = await tide.openOutbox();
   await table.keep([LETTER, { ...LETTER, recordIndex: 1 }]);
   await table.keep([{ ...LETTER, reason: "again" }, {
@@ -182,9 +184,11 @@ sessionTest("DeadLetterTable keeps everything, once for each record", async (tid
     message_id: 7,
     record_index: 0,
     stage: "deliver",
+    failure: "rejected",
     code: "TOO_LARGE",
     reason: "too large",
     attempts: 3,
+    revision: 2,
     op: "update",
     dedup_key: "k",
     payload: LETTER.payload,
@@ -201,6 +205,14 @@ sessionTest("DeadLetterTable keeps everything, once for each record", async (tid
     { ...kept, message_id: 8, dedup_key: null, headers: null, partition: null },
   ]);
 });
+
+sessionTest("DeadLetterTable counts the letters of its pipeline, up to a bound", async (tide) => {
+  const { deadLetters: table } = await tide.openOutbox();
+  assert.equal(await table.count(10), 0);
+  await table.keep([1, 2, 3].map((messageId) => ({ ...LETTER, messageId })));
+  await tide.database.sql`UPDATE tide.dead_letter SET pipeline = 'another' WHERE message_id = 3`;
+  assert.deepEqual([await table.count(10), await table.count(1)], [2, 1]);
+}, { versions: NEWEST });
 
 sessionTest("DeadLetterTable keeps texts that PostgreSQL cannot store as they are", async (tide) => {
   const { deadLetters: table } = await tide.openOutbox();

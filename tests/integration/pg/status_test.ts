@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { EXIT, UserError } from "../../../src/base/errors.ts";
 import { connect } from "../../../src/pg/database.ts";
 import { type PipelineStatus, readStatus } from "../../../src/pg/status.ts";
+import type { DeadLetter } from "../../../src/record/dead_letter.ts";
 import type { Position } from "../../../src/record/position.ts";
 import type { PipelineReport } from "../../../src/run/mod.ts";
 import {
@@ -41,6 +42,8 @@ sessionTest("readStatus() says which pipeline, and that a disabled one is paused
     last_error: null,
     dead_letters: 0,
     warning: null,
+    dead_letters_retrying: 0,
+    dead_letters_expired: 0,
   };
   assert.deepEqual(await readStatus(tide.db), [expected]);
   // What its relay says while it drains does not count.
@@ -77,7 +80,10 @@ sessionTest("readStatus() takes a relay's word for as long as it holds the lease
   const warning = { code: "SINK_NOTICE", reason: "Mind the gap", advice: null };
   await tide.store().report(epoch, { ...report("running"), ...warning });
   const { state, last_error, warning: told } = await statusOf(tide);
-  assert.deepEqual([state, last_error, { ...told, since: null }], ["idle", null, { ...warning, since: null }]);
+  assert.deepEqual([state, last_error, { ...told, since: null }], ["idle", null, {
+    ...warning,
+    since: null,
+  }]);
   await tide.publish({ payload: 1 });
   assert.equal((await statusOf(tide)).state, "running");
   const later = await tide.takeOver("another relay");
@@ -203,3 +209,49 @@ sessionTest("readStatus() counts dead letters, up to a bound", async (tide) => {
   await file(4, 10_100);
   assert.equal((await statusOf(tide)).dead_letters, 10_000);
 }, { versions: NEWEST });
+
+sessionTest(
+  "readStatus() tells how many dead letters are to be sent again, and how many were dropped",
+  async (tide) => {
+    const { deadLetters, retries } = await tide.openOutbox();
+    await deadLetters.keep([1, 2, 3].map(letterOf));
+    const figures = async () => {
+      const { dead_letters, dead_letters_retrying, dead_letters_expired } = await statusOf(tide);
+      return [dead_letters, dead_letters_retrying, dead_letters_expired];
+    };
+    assert.deepEqual(await figures(), [3, 0, 0]);
+    await tide.database.sql`SELECT * FROM tide.dlq_retry(${PIPELINE})`;
+    assert.deepEqual(await figures(), [3, 3, 0]);
+    const request = (await retries.next())!;
+    const { letters, readAt } = (await retries.read(request, 0, { rows: 2, bytes: 1_000 }))!;
+    await retries.settle(request, letters.map((letter) => ({ letter, readAt, outcome: "delivered" })));
+    assert.deepEqual(await figures(), [1, 1, 0]);
+    await retries.finish(request);
+    assert.deepEqual(await figures(), [1, 0, 0]);
+    await tide.store().report(await tide.takeOver("relay"), report("running"));
+    await tide.database.sql`UPDATE tide.pipeline_state SET letters_expired = 7`;
+    assert.deepEqual(await figures(), [1, 0, 7]);
+  },
+  { versions: NEWEST },
+);
+
+function letterOf(messageId: number): DeadLetter {
+  return {
+    messageId,
+    recordIndex: 0,
+    stage: "deliver",
+    failure: "rejected",
+    code: "CODE",
+    reason: "why",
+    attempts: 1,
+    createdMs: 0,
+    op: "insert",
+    dedupKey: null,
+    payload: "{}",
+    headers: null,
+    previous: null,
+    topic: null,
+    recordKey: null,
+    partition: null,
+  };
+}

@@ -13,7 +13,7 @@ import { LIMITS } from "../../../src/base/limits.ts";
 import { DeadLetterDesk } from "../../../src/deliver/dead_letter_desk.ts";
 import { Dispatcher } from "../../../src/deliver/dispatcher.ts";
 import type { Sink } from "../../../src/deliver/mod.ts";
-import { Shipment } from "../../../src/deliver/shipment.ts";
+import { type Consignment, Shipment } from "../../../src/deliver/shipment.ts";
 import type { DeadLetter } from "../../../src/record/dead_letter.ts";
 import { PageProgress } from "../../../src/record/progress.ts";
 import { pageOf, recordsOf, windowOf } from "../../support/pages.ts";
@@ -49,33 +49,45 @@ function setup(maxAttempts = 3) {
   const letters: DeadLetter[] = [];
   const states: string[] = [];
   const failures: unknown[] = [];
-  const desk = new DeadLetterDesk(
-    { keep: (kept) => Promise.resolve(void letters.push(...kept)) },
-    () => {},
-    (error) => failures.push(error),
-  );
-  const dispatcher = new Dispatcher({
-    sink,
-    desk,
+  const desk = new DeadLetterDesk({
+    store: {
+      keep: (kept) => Promise.resolve(void letters.push(...kept)),
+      count: () => Promise.resolve(letters.length),
+    },
+    lettersMax: 1_000,
     clock,
-    retry: { initialMs: 100, maxMs: 1_000, maxAttempts },
     onSettled: () => {},
     onState: ({ state }) => states.push(state),
     onFailure: (error) => failures.push(error),
   });
-  return { clock, sink, letters, states, failures, dispatcher, desk };
+  const dispatcher = new Dispatcher({
+    sink,
+    clock,
+    retry: { initialMs: 100, maxMs: 1_000 },
+    onSettled: () => {},
+    onState: ({ state }) => states.push(state),
+    onFailure: (error) => failures.push(error),
+  });
+  const shipmentOf = (ids: readonly number[], more: Partial<RecordPage> = {}) => {
+    const page = pageOf(ids);
+    const progress = new PageProgress(page.ids, windowOf(1, 0, 1_000), "run");
+    const messages: Consignment = {
+      page,
+      progress,
+      attemptsMax: maxAttempts,
+      refuse: (casualties) => desk.file(page, progress, casualties),
+    };
+    return new Shipment({ records: { ...recordsOf(page), ...more }, rows: null, messages });
+  };
+  return { clock, sink, letters, states, failures, dispatcher, desk, shipmentOf };
 }
 
-function shipmentOf(ids: readonly number[], columns: Partial<RecordPage> = {}) {
-  const source = pageOf(ids);
-  const progress = new PageProgress(source.ids, windowOf(1, 0, 1_000), "run");
-  return new Shipment({ records: { ...recordsOf(source), ...columns }, rows: null, source, progress });
-}
+const progressOf = (shipment: Shipment) => shipment.parts.messages.progress as PageProgress;
 
 const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
 
 Deno.test("Dispatcher gives no more pages than the sink wants in flight", async () => {
-  const { sink, dispatcher } = setup();
+  const { sink, dispatcher, shipmentOf } = setup();
   let offered = 0;
   const offering = (async () => {
     for (let i = 1; i <= 4; i++) {
@@ -98,7 +110,7 @@ Deno.test("Dispatcher gives no more pages than the sink wants in flight", async 
 });
 
 Deno.test("Dispatcher after an outage gives the unfinished records again, in order, when all pages are answered", async () => {
-  const { clock, sink, states, dispatcher } = setup();
+  const { clock, sink, states, dispatcher, shipmentOf } = setup();
   void dispatcher.offer(shipmentOf([1, 2, 3]));
   void dispatcher.offer(shipmentOf([4, 5]));
   await turn();
@@ -121,7 +133,7 @@ Deno.test("Dispatcher after an outage gives the unfinished records again, in ord
 });
 
 Deno.test("Dispatcher waits out an outage without counting attempts or dead letters", async () => {
-  const { clock, sink, letters, dispatcher } = setup(1);
+  const { clock, sink, letters, dispatcher, shipmentOf } = setup(1);
   sink.recovery = (fault) => sink.recoveries.length < 50 ? fault : null;
   void dispatcher.offer(shipmentOf([1]));
   await turn();
@@ -135,7 +147,7 @@ Deno.test("Dispatcher waits out an outage without counting attempts or dead lett
 });
 
 Deno.test("Dispatcher dead-letters a record alone once its attempts are used up, and its neighbours go on", async () => {
-  const { clock, sink, letters, states, desk, dispatcher } = setup(2);
+  const { clock, sink, letters, states, desk, dispatcher, shipmentOf } = setup(2);
   const shipment = shipmentOf([7, 8]);
   void dispatcher.offer(shipment);
   for (let attempt = 0; attempt < 2; attempt++) {
@@ -158,11 +170,11 @@ Deno.test("Dispatcher dead-letters a record alone once its attempts are used up,
       [7, "SHAKY", 2, "t", "k3"],
     ],
   );
-  assert.equal(shipment.parts.progress.open, 0);
+  assert.equal(progressOf(shipment).open, 0);
 });
 
 Deno.test("Dispatcher keeps the partition that a dead letter's record names, if it names one", async () => {
-  const { sink, letters, desk, dispatcher } = setup();
+  const { sink, letters, desk, dispatcher, shipmentOf } = setup();
   const partition = Int32Array.of(4, -1, 0);
   void dispatcher.offer(shipmentOf([1, 2, 3], { partition }));
   void dispatcher.offer(shipmentOf([4]));
@@ -178,7 +190,7 @@ Deno.test("Dispatcher keeps the partition that a dead letter's record names, if 
 });
 
 Deno.test("Dispatcher runs again when its last record went to the dead letters", async () => {
-  const { clock, sink, letters, states, dispatcher } = setup(1);
+  const { clock, sink, letters, states, dispatcher, shipmentOf } = setup(1);
   void dispatcher.offer(shipmentOf([7]));
   await turn();
   const answer = new AnswerBuilder(1);
@@ -191,7 +203,7 @@ Deno.test("Dispatcher runs again when its last record went to the dead letters",
 });
 
 Deno.test("Dispatcher tries a blocked pipeline again slowly, and at once when poked", async () => {
-  const { clock, sink, states, dispatcher } = setup();
+  const { clock, sink, states, dispatcher, shipmentOf } = setup();
   void dispatcher.offer(shipmentOf([1]));
   await turn();
   sink.given[0]!.answer(faulted(misconfigured("TOPIC_MISSING", "no topic t", "Create it")));
@@ -207,7 +219,7 @@ Deno.test("Dispatcher tries a blocked pipeline again slowly, and at once when po
 });
 
 Deno.test("Dispatcher ignores answers that come after it was closed", async () => {
-  const { sink, dispatcher } = setup();
+  const { sink, dispatcher, shipmentOf } = setup();
   const shipment = shipmentOf([1]);
   void dispatcher.offer(shipment);
   await turn();
@@ -218,7 +230,7 @@ Deno.test("Dispatcher ignores answers that come after it was closed", async () =
 });
 
 Deno.test("Dispatcher reports an answer that breaks the contract instead of trusting it", async () => {
-  const { sink, failures, dispatcher } = setup();
+  const { sink, failures, dispatcher, shipmentOf } = setup();
   void dispatcher.offer(shipmentOf([1]));
   await turn();
   sink.given[0]!.answer({ delivered: Uint32Array.of(0, 1, 0, 1), rejected: [], failed: [] });
@@ -228,13 +240,13 @@ Deno.test("Dispatcher reports an answer that breaks the contract instead of trus
 });
 
 Deno.test("Dispatcher settles what a sink tells before its answer, once, and gives only the rest again", async () => {
-  const { clock, sink, failures, dispatcher } = setup();
+  const { clock, sink, failures, dispatcher, shipmentOf } = setup();
   const shipment = shipmentOf([1, 2, 3, 4]);
   void dispatcher.offer(shipment);
   await turn();
   sink.given[0]!.tell(1);
   sink.given[0]!.tell(3);
-  assert.deepEqual([shipment.open, shipment.parts.progress.frontier()?.lastId], [1, 3]);
+  assert.deepEqual([shipment.open, progressOf(shipment).frontier()?.lastId], [1, 3]);
   sink.given[0]!.answer(faulted(unavailable("PLUGIN_FAILED", "the Worker died")));
   await clock.run(clock.sleep(2_000));
   assert.deepEqual(sink.given.map(({ ids }) => ids), [[1, 2, 3, 4], [4]]);
@@ -245,7 +257,7 @@ Deno.test("Dispatcher settles what a sink tells before its answer, once, and giv
 });
 
 Deno.test("Dispatcher takes an answer that repeats what was told before", async () => {
-  const { sink, letters, failures, dispatcher } = setup();
+  const { sink, letters, failures, dispatcher, shipmentOf } = setup();
   const shipment = shipmentOf([1, 2, 3]);
   void dispatcher.offer(shipment);
   await turn();

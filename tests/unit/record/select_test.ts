@@ -18,3 +18,11 @@ Deno.test("selectRows() takes every column of those rows", () => {
   assert.deepEqual([...createdMs], [page.createdMs[0], page.createdMs[2]]);
   assert.deepEqual([textAt(payload, 1), textAt(dedupKey, 1)], [`{"id":7}`, "k3"]);
 });
+
+Deno.test("selectRows() takes what is particular about dead letters, where there is any", () => {
+  const rows = Uint32Array.of(2, 0);
+  assert.equal("resent" in selectRows(pageOf([5, 6, 7]), rows), false);
+  const resent = { incarnations: ["a", "b", "c"], retries: Uint32Array.of(1, 2, 3) };
+  const selected = selectRows({ ...pageOf([7, 5, 6]), resent }, rows);
+  assert.deepEqual(selected.resent, { incarnations: ["c", "a"], retries: Uint32Array.of(3, 1) });
+});

@@ -65,6 +65,35 @@ Deno.test("compileRoute() puts the relay's facts on every record", () => {
   assert.equal(result.origin, null);
 });
 
+Deno.test("compileRoute() gives a dead letter that is sent again its old id, and says how often it was", () => {
+  const { route } = compileRoute({ ...OPTIONS, messageKey: "{payload.id}", headers: { src: "x", h: "y" } });
+  const page = pageOf([
+    { id: 9, payload: '{"id":1}', dedupKey: "d" },
+    { id: 8, payload: "{}" },
+    { id: 7, op: 2, payload: '{"id":3}', headers: '{"h":"own"}' },
+  ]);
+  const resent = { incarnations: ["7f3a", "0000", "0001"], retries: Uint32Array.of(1, 2, 30) };
+  const result = route!({ ...page, resent });
+  assert.deepEqual(headersOf(result, 0), [
+    "pg_tide_outbox=orders",
+    "pg_tide_op=insert",
+    "pg_tide_id=7f3a-9",
+    "pg_tide_retry=1",
+    "pg_tide_dedup_key=d",
+    "src=x",
+    "h=y",
+  ]);
+  assert.deepEqual(headersOf(result, 1), [
+    "pg_tide_outbox=orders",
+    "pg_tide_op=delete",
+    "pg_tide_id=0001-7",
+    "pg_tide_retry=30",
+    "src=x",
+    "h=own",
+  ]);
+  assert.deepEqual([result.rejected.map(({ row }) => row), [...result.origin!]], [[1], [0, 2]]);
+});
+
 Deno.test("compileRoute() takes the deduplication key as it stands", () => {
   const messages = [{ dedupKey: "a" }, { dedupKey: null }, { dedupKey: "" }];
   const page = pageOf(messages);

@@ -9,6 +9,7 @@ function letter(messageId: number): DeadLetter {
     messageId,
     recordIndex: 0,
     stage: "deliver",
+    failure: "rejected",
     code: "MESSAGE_TOO_LARGE",
     reason: "too large",
     attempts: 1,
@@ -28,7 +29,11 @@ function setup(keep: (letters: readonly DeadLetter[]) => Promise<void>) {
   const clock = new VirtualClock();
   const lines: (LogFields | undefined)[] = [];
   const log: Logger = { ...SILENT, error: (_text, fields) => void lines.push(fields) };
-  return { clock, lines, store: new LoggedDeadLetters({ keep }, clock, log) };
+  return {
+    clock,
+    lines,
+    store: new LoggedDeadLetters({ keep, count: () => Promise.resolve(7) }, clock, log),
+  };
 }
 
 Deno.test("LoggedDeadLetters logs the first at once, and later ones with their number", async () => {

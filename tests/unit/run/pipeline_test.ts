@@ -13,6 +13,7 @@ import { SourceError } from "../../../src/read/mod.ts";
 import type { Position } from "../../../src/record/position.ts";
 import type { OpenedPlugins, PipelineSpec, Plugins, Prepared, Readings } from "../../../src/run/mod.ts";
 import { Pipeline } from "../../../src/run/pipeline.ts";
+import { NO_RETRIES } from "../../support/fake_letters.ts";
 import { FakeOutbox } from "../../support/fake_outbox.ts";
 import { instantSink } from "../../support/fake_sink.ts";
 import { markOf, recordsOf } from "../../support/pages.ts";
@@ -29,6 +30,7 @@ const SPEC: PipelineSpec = {
   config: {},
   enabled: true,
   revision: 1,
+  retriesWaiting: false,
 };
 
 function setup() {
@@ -48,6 +50,8 @@ function setup() {
     /** What the configuration's files hold, if it names any. */
     readings: { sink: {}, rest: "" } as Readings,
     reread: null as Prepared["reread"],
+    /** How often a session has looked for dead letters to send again. */
+    looks: 0,
   };
   const lease = {
     tryAcquire: () => {
@@ -70,7 +74,9 @@ function setup() {
           await world.save();
           world.position = position;
         };
-        return { source: outbox, start, offsets: { save }, deadLetters: { keep: () => Promise.resolve() } };
+        const deadLetters = { keep: () => Promise.resolve(), count: () => Promise.resolve(0) };
+        const next = () => Promise.resolve((world.looks++, null));
+        return { source: outbox, start, offsets: { save }, deadLetters, retries: { ...NO_RETRIES, next } };
       },
       report: (_epoch, { state, code }) =>
         Promise.resolve(
@@ -94,6 +100,7 @@ function preparedOf({ readings, reread, open }: Pick<Prepared, "readings" | "rer
     route: (page) => ({ page: { ...page, ...recordsOf(page) }, origin: null, rejected: [] }),
     retry: { initialMs: 100, maxMs: 1_000, maxAttempts: 3 },
     pollIntervalMs: 100,
+    deadLettersMax: 1_000,
     readings,
     reread,
     open,
@@ -136,6 +143,25 @@ Deno.test("Pipeline delivers, saves and gives up its lease when it is stopped", 
   await clock.run(pipeline.stop());
   assert.equal(world.holder, null);
   assert.deepEqual(world.states, ["starting", "running"]);
+});
+
+Deno.test("Pipeline looks for dead letters to send again when it is told and has a session, and not otherwise", async () => {
+  const { world, pipeline, pass, clock } = setup();
+  world.holder = "another relay";
+  pipeline.start();
+  await pass(100);
+  pipeline.resend();
+  world.holder = null;
+  pipeline.poke();
+  await pass(1_000);
+  assert.equal(world.looks, 0);
+  pipeline.resend();
+  await pass(100);
+  assert.equal(world.looks, 1);
+  await clock.run(pipeline.stop());
+  pipeline.resend();
+  await pass(100);
+  assert.equal(world.looks, 1);
 });
 
 Deno.test("Pipeline takes a lease over at once when it is told that one may be free", async () => {

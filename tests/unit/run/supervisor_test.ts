@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { SILENT } from "../../../src/base/telemetry.ts";
-import type { Catalog, PipelineSpec } from "../../../src/run/mod.ts";
+import { type LogFields, type Logger, SILENT } from "../../../src/base/telemetry.ts";
+import type { Catalog, Expired, PipelineSpec } from "../../../src/run/mod.ts";
 import { Supervisor } from "../../../src/run/supervisor.ts";
 import { VirtualClock } from "../../support/virtual_clock.ts";
 
@@ -13,6 +13,7 @@ const spec = (name: string, change: Partial<PipelineSpec> = {}): PipelineSpec =>
   config: {},
   enabled: true,
   revision: 1,
+  retriesWaiting: false,
   ...change,
 });
 
@@ -23,6 +24,13 @@ function setup() {
   let down: boolean | "hangs" = false;
   let stopMs = 0;
   let told = new AbortController();
+  const expired: Expired[] = [];
+  const warnings: LogFields[] = [];
+  const logWith = (shared: LogFields): Logger => ({
+    ...SILENT,
+    warn: (_text, fields) => void warnings.push({ ...shared, ...fields }),
+    with: logWith,
+  });
   const catalog: Catalog = {
     load: async () => {
       while (down === "hangs") await clock.sleep(10);
@@ -36,6 +44,7 @@ function setup() {
       return wasTold;
     },
     maintain: () => Promise.resolve([]),
+    expire: () => Promise.resolve(expired.splice(0)),
   };
   const create = (made: PipelineSpec) => ({
     spec: made,
@@ -45,12 +54,13 @@ function setup() {
       events.push(`update ${changed.name} ${changed.revision}`);
     },
     poke: () => void events.push(`poke ${made.name}`),
+    resend: () => void events.push(`resend ${made.name}`),
     stop: async () => {
       await clock.sleep(stopMs);
       events.push(`stop ${made.name}`);
     },
   });
-  const supervisor = new Supervisor({ catalog, create, clock, log: SILENT });
+  const supervisor = new Supervisor({ catalog, create, clock, log: logWith({}) });
   supervisor.start();
   return {
     clock,
@@ -60,6 +70,8 @@ function setup() {
     setDown: (value: boolean | "hangs") => down = value,
     notify: () => told.abort(),
     setStopMs: (ms: number) => stopMs = ms,
+    warnings,
+    expire: (some: readonly Expired[]) => void expired.push(...some),
   };
 }
 
@@ -77,6 +89,30 @@ Deno.test("Supervisor starts, changes and stops pipelines within a second of the
   assert.deepEqual(await step([spec("a", { revision: 2 })]), []);
   await clock.run(supervisor.stop());
   assert.deepEqual(events, ["stop a"]);
+});
+
+Deno.test("Supervisor tells a pipeline of dead letters to send again at each look, and no other one", async () => {
+  const { clock, events, supervisor, set } = setup();
+  set([spec("a", { retriesWaiting: true }), spec("b")]);
+  await clock.run(clock.sleep(1_010));
+  assert.deepEqual(events, ["start a 1", "start b 1"]);
+  await clock.run(clock.sleep(3_000));
+  const told = events.filter((event) => event === "resend a").length;
+  assert.ok(told === 2 || told === 3, events.join());
+  set([spec("a"), spec("b")]);
+  await clock.run(clock.sleep(2_000));
+  events.length = 0;
+  await clock.run(clock.sleep(3_000));
+  assert.deepEqual(events, []);
+  await clock.run(supervisor.stop());
+});
+
+Deno.test("Supervisor warns of dead letters that were dropped", async () => {
+  const { clock, supervisor, warnings, expire } = setup();
+  expire([{ pipeline: "a", count: 7, days: 30 }]);
+  await clock.run(clock.sleep(1_000));
+  await clock.run(supervisor.stop());
+  assert.deepEqual(warnings, [{ pipeline: "a", count: 7, days: 30 }]);
 });
 
 Deno.test("Supervisor starts a pipeline anew when it moves to another outbox or group", async () => {
