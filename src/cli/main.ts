@@ -8,6 +8,7 @@ import { Command, CommanderError } from "commander";
 import { EXIT, messageOf, UserError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest.ts";
 import { redactUrls } from "../config/redact.ts";
+import { addDlqCommands } from "./dlq_commands.ts";
 import { addSettingOptions } from "./options.ts";
 import { install } from "./install.ts";
 import { type Output, TERMINAL } from "./output.ts";
@@ -19,7 +20,7 @@ import { VERSION } from "./version.ts";
 
 const EXIT_HELP = `
 Exit codes: 0 good, 1 failure, 2 usage or configuration, 3 a server cannot be reached,
-130 and 143 ended by a second SIGINT or SIGTERM.`;
+130 and 143 ended by a second SIGINT or SIGTERM, or a first one while waiting for a retry.`;
 
 /**
  * Run a command line.
@@ -77,6 +78,7 @@ function commands(output: Output, end: (code: number) => void): Command {
     .action(async (options: { json?: true }, command: Command) => {
       end(await status(await loadSettings(command, output, ["postgresUrl"]), options, output));
     });
+  addDlqCommands(program, output, end);
   addPluginCommands(program, output, end);
   return program;
 }
@@ -108,7 +110,7 @@ function addPluginCommands(program: Command, output: Output, end: (code: number)
 
 /** A word in place of a command, which is none. */
 function refuseCommand(word: string): never {
-  const nearest = nearestName(word, ["run", "install", "status", "plugin", "help"]);
+  const nearest = nearestName(word, ["run", "install", "status", "dlq", "plugin", "help"]);
   const hint = nearest === null ? "" : ` Did you mean ${nearest}?`;
   throw new UserError(`Cannot run ${JSON.stringify(word)}: there is no such command`, {
     code: "COMMAND_UNKNOWN",

@@ -14,12 +14,8 @@ import { closeLog, openLog } from "../observe/log.ts";
 import { startRelay } from "../relay.ts";
 import type { Output } from "./output.ts";
 import { makeRelayName } from "./relay_name.ts";
+import { type EndingSignal, listenForEnd, SIGNAL_EXITS } from "./signals.ts";
 import { VERSION } from "./version.ts";
-
-/** What a shell reports of a process that a signal ended. */
-const SIGNAL_EXITS = { SIGINT: 130, SIGTERM: 143 } as const;
-
-type EndingSignal = keyof typeof SIGNAL_EXITS;
 
 /** Run the relay until it is told to stop. The first signal drains; a second one ends at once. */
 export async function run(settings: Settings, output: Output): Promise<number> {
@@ -30,7 +26,7 @@ export async function run(settings: Settings, output: Output): Promise<number> {
     redact: (line) => secrets.redact(line),
     write: (line) => output.err(line),
   });
-  const signals = listen();
+  const signals = listenForEnd();
   try {
     const served = serve(settings, log, secrets, signals.first);
     return await Promise.race([served, signals.second.then((second) => SIGNAL_EXITS[second])]);
@@ -53,21 +49,4 @@ async function serve(
   log.info("Stopping: finishing what is in flight", { signal: await stop });
   await relay.stop();
   return EXIT.good;
-}
-
-/** The first and the second signal that asks the process to end. */
-function listen() {
-  const first = Promise.withResolvers<EndingSignal>();
-  const second = Promise.withResolvers<EndingSignal>();
-  let seen = 0;
-  const handlers = (Object.keys(SIGNAL_EXITS) as EndingSignal[]).map((signal) => {
-    const handler = () => (seen++ === 0 ? first : second).resolve(signal);
-    Deno.addSignalListener(signal, handler);
-    return () => Deno.removeSignalListener(signal, handler);
-  });
-  return {
-    first: first.promise,
-    second: second.promise,
-    close: () => handlers.forEach((remove) => remove()),
-  };
 }

@@ -9,6 +9,7 @@ import type { Settings } from "../config/settings.ts";
 import { connect } from "../pg/database.ts";
 import { type PipelineStatus, readStatus } from "../pg/status.ts";
 import type { Output } from "./output.ts";
+import { table } from "./table.ts";
 
 /** Show the state of all pipelines. */
 export async function status(
@@ -38,7 +39,7 @@ const COUNTED_MOST = 10_000;
 
 const HEADINGS = ["PIPELINE", "OUTBOX", "GROUP", "SINK", "STATE", "LAG", "OLDEST", "DEAD LETTERS"];
 
-function render(pipelines: readonly PipelineStatus[]): string[] {
+function render(pipelines: readonly PipelineStatus[]): readonly string[] {
   const rows = pipelines.map((one) => [
     one.name,
     one.outbox,
@@ -49,10 +50,19 @@ function render(pipelines: readonly PipelineStatus[]): string[] {
     `${one.lag_seconds.toFixed(one.lag_seconds < 10 ? 1 : 0)} s`,
     one.dead_letters < COUNTED_MOST ? String(one.dead_letters) : `${COUNTED_MOST} or more`,
   ]);
-  const widths = HEADINGS.map((heading, i) => Math.max(heading.length, ...rows.map((row) => row[i]!.length)));
-  const line = (cells: readonly string[]) =>
-    cells.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd();
-  return [line(HEADINGS), ...pipelines.flatMap((one, i) => [line(rows[i]!), ...trouble(one)])];
+  return table(HEADINGS, rows, (row) => [...trouble(pipelines[row]!), ...letterNotes(pipelines[row]!)]);
+}
+
+/** What happens to dead letters, under the pipeline's line. */
+function letterNotes(
+  { dead_letters_retrying: retrying, dead_letters_expired: expired }: PipelineStatus,
+): string[] {
+  return [
+    ...(retrying > 0 ? [`    ${retrying} dead letters are being sent again: pg-tide dlq status`] : []),
+    ...(expired > 0
+      ? [`    ${expired} dead letters were dropped since it exists, as dlq.retention_days says`]
+      : []),
+  ];
 }
 
 /** What is wrong with a pipeline, or should be known, under its line. */

@@ -151,3 +151,8 @@ export function errorCode(error: unknown): string {
   if (typeof error === "object" && error !== null && "code" in error) return String(error.code);
   return "";
 }
+
+/** The hint that the server gives with an error; empty when it gives none. */
+export function hintOf(error: unknown): string {
+  return typeof error === "object" && error !== null && "hint" in error ? String(error.hint) : "";
+}

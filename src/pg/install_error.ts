@@ -5,7 +5,7 @@
  */
 
 import { EXIT, messageOf, UserError } from "../base/errors.ts";
-import { errorCode } from "./connect_error.ts";
+import { errorCode, hintOf } from "./connect_error.ts";
 
 /** A class of SQLSTATEs of our own: message and hint are written for users. */
 const OWN_CLASS = "TD";
@@ -34,8 +34,4 @@ export function installError(error: unknown): unknown {
     });
   }
   return error;
-}
-
-function hintOf(error: unknown): string {
-  return typeof error === "object" && error !== null && "hint" in error ? String(error.hint) : "";
 }

@@ -110,6 +110,11 @@ export class Deployment implements AsyncDisposable {
     return pgTide([...args, "--postgres-url", this.url], options);
   }
 
+  /** Run a command with another URL. */
+  runAs(url: string, args: readonly string[]): Promise<Outcome> {
+    return pgTide([...args, "--postgres-url", url]);
+  }
+
   /** Start a relay and wait until it runs. */
   async startRelay(flags: readonly string[] = [], options: ProgramOptions = {}): Promise<RelayProcess> {
     const relay = await this.launchRelay(flags, options);
