@@ -89,14 +89,20 @@ Deno.test("the README's dead letters are found, sent again and discarded", async
     return found.length > 0 && found;
   }, { what: "a dead letter" });
   assert.deepEqual(dead, [{ code: "TEMPLATE_VALUE_MISSING" }]);
-  const [discarded] = await stage.sql("dead-letters");
+  assert.match(await stage.command("dead-letters"), /orders-to-kafka .* route +TEMPLATE_VALUE_MISSING /);
+  const [discarded] = await stage.sql("dead-letters-in-sql");
   assert.equal(Number(discarded!["dlq_discard"]), 0, "no message was too large");
+  await waitUntil(async () => {
+    const [retry] = await stage.query("SELECT state, refused::int FROM tide.dlq_retries()");
+    return retry!["state"] === "finished" && retry!["refused"] === 1;
+  }, { what: "the letter to be refused again" });
 
   await set(example[0]!["config"]);
-  await stage.sql("send-dead-letters-again");
+  assert.match(await stage.command("retry-dead-letters"), /^Retry 2 is done: 1 of 1 delivered\.$/m);
   const [record] = await recordsOf(stage, topic, 1);
   assert.equal(record!.key, "ord-12345");
   assert.equal(JSON.parse(record!.value!).order_id, "ord-12345");
+  assert.equal(record!.headers["pg_tide_retry"], "2");
   assert.deepEqual(await letters(), []);
 });
 

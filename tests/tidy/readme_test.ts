@@ -40,10 +40,13 @@ async function helpOf(...command: readonly string[]): Promise<string> {
   return lines.join("\n");
 }
 
-const COMMANDS = [["run"], ["install"], ["status"], ["plugin", "list"], ["plugin", "inspect"], [
-  "plugin",
-  "test",
-]];
+const COMMANDS = [
+  ["run"],
+  ["install"],
+  ["status"],
+  ...["list", "show", "retry", "status", "cancel", "discard"].map((name) => ["dlq", name]),
+  ...["list", "inspect", "test"].map((name) => ["plugin", name]),
+];
 
 Deno.test("every code block of the README is run by a test, or has a reason", async () => {
   const file = await readme();
@@ -81,14 +84,15 @@ Deno.test("the README names every command of the program, with its own options",
     const list = (await helpOf(...group)).split("Commands:\n")[1] ?? "";
     return [...list.matchAll(/^ {2}([a-z]+)/gm)].map(([, name]) => [...group, name!].join(" "));
   };
-  const all = [...await names(), ...await names("plugin")].filter((name) => !name.endsWith("help"));
-  assert.deepEqual(new Set(all), new Set(["plugin", ...COMMANDS.map((command) => command.join(" "))]));
+  const all = [...await names(), ...await names("dlq"), ...await names("plugin")]
+    .filter((name) => !name.endsWith("help"));
+  assert.deepEqual(new Set(all), new Set(["dlq", "plugin", ...COMMANDS.map((command) => command.join(" "))]));
   for (const command of COMMANDS) {
     const row = text.split("\n").find((line) =>
       line.startsWith("|") && line.includes(`\`pg-tide ${command.join(" ")}`)
     );
     assert.ok(row !== undefined, `no row for pg-tide ${command.join(" ")}`);
-    for (const option of ["--json", "--schema", "--print", "--set"]) {
+    for (const option of ["--dry-run", "--json", "--schema", "--print", "--set", "--wait"]) {
       const has = (await helpOf(...command)).includes(option);
       assert.equal(row.includes(`\`${option}\``), has, `${option} of pg-tide ${command.join(" ")}`);
     }
