@@ -6,6 +6,7 @@
 
 import { measureCodecs } from "./codecs.ts";
 import type { BenchContext } from "./context.ts";
+import { measureDeadLetters } from "./dead_letters.ts";
 import { measureDrain, measureStart } from "./drain.ts";
 import { measureIdleCost, measureIdleLatency } from "./idle.ts";
 import { measurePublishCost } from "./publish_cost.ts";
@@ -29,6 +30,7 @@ export const BENCHMARKS = {
   values: measureValues,
   topics: measureTopics,
   secure: measureSecure,
+  dead_letters: measureDeadLetters,
 } as const satisfies Readonly<Record<string, Benchmark>>;
 
 /** What `--only` takes. */

@@ -26,6 +26,7 @@ export interface Scale {
   readonly publishS: number;
   /** Calls in each turn of the loop on the server. */
   readonly publishCalls: number;
+  readonly deadLetters: number;
 }
 
 /** What the figures of the README come from: about 12 minutes. */
@@ -41,6 +42,7 @@ export const FULL: Scale = {
   publishTurns: 5,
   publishS: 3,
   publishCalls: 20_000,
+  deadLetters: 1_000_000,
 };
 
 /** A few minutes, and more noise. */
@@ -56,4 +58,5 @@ export const QUICK: Scale = {
   publishTurns: 5,
   publishS: 1,
   publishCalls: 5_000,
+  deadLetters: 200_000,
 };

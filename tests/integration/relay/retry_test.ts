@@ -7,7 +7,7 @@ import { readTopic, textOf } from "../../support/consume.ts";
 import { type SharedKafka, sharedKafka } from "../../support/kafka.ts";
 import { configureTopic } from "../../support/kafka_admin.ts";
 import { sharedPostgres } from "../../support/postgres.ts";
-import { addPipeline, startRelay } from "../../support/printing_relays.ts";
+import { addPipeline, printedBy, startRelay, statusOf } from "../../support/printing_relays.ts";
 import type { RelayProcess } from "../../support/relay_process.ts";
 import { type TideDatabase, tideDatabase } from "../../support/tide_database.ts";
 import { waitUntil } from "../../support/wait.ts";
@@ -144,6 +144,35 @@ Deno.test("a retry keeps to its rate, and can be called off", async () => {
     what: "each letter to be either there or sent",
   });
   assert.ok((await letterCodes(database)).length > 0);
+  assert.equal(await relay.stop(), 0);
+});
+
+Deno.test("a pipeline with as many dead letters as it may have waits for room, and drops none", async () => {
+  await using database = await tideDatabase(await sharedPostgres(18));
+  await addPipeline(database, NAME, { topic: "t-{payload.x}", dlq: { max_letters: 2 } });
+  for (const payload of ['{"n": 1}', '{"n": 2}', '{"n": 3}', '{"n": 4, "x": 1}']) {
+    await database.sql`SELECT tide.outbox_publish(${NAME}, ${payload}::text::jsonb)`;
+  }
+  await using relay = await startRelay(database.url);
+  const reaches = (state: string) =>
+    waitUntil(async () => {
+      const status = (await statusOf(database.url)).get(NAME)!;
+      return status.state === state && status;
+    }, { what: `the pipeline to be ${state}`, timeoutMs: 60_000, intervalMs: 200 });
+  const full = await reaches("blocked");
+  assert.equal(full.last_error?.code, "DEAD_LETTERS_FULL");
+  assert.match(full.last_error.advice!, /dlq retry.*dlq discard.*dlq\.max_letters/);
+  assert.equal(full.dead_letters, 2);
+  // What is blocked still sends dead letters again, and that makes room.
+  const [{ id }] = await database.sql`SELECT min(id)::int AS id FROM tide.dead_letter` as unknown as [
+    { id: number },
+  ];
+  await finished(database, await retry(database, `p_id => ${id}, p_payload => '{"n": 1, "x": 1}'`));
+  assert.equal((await reaches("idle")).dead_letters, 2);
+  const numbers = (await printedBy(relay, "t-1")).map(({ value }) => value.n);
+  assert.deepEqual(numbers.toSorted(), [1, 4]);
+  const left = await database.sql`SELECT message_id::int AS id FROM tide.dlq_list()`;
+  assert.deepEqual(left.map((row) => row["id"]), [2, 3]);
   assert.equal(await relay.stop(), 0);
 });
 
