@@ -32,7 +32,8 @@ export class CutProxy implements AsyncDisposable {
   #mode: LineMode = "forward";
   readonly #server: Server;
   readonly #links = new Map<Socket, Socket>();
-  readonly #frozen = new Set<Socket>();
+  /** Sockets of links that are no more, until they are closed. */
+  readonly #parted = new Set<Socket>();
 
   private constructor(port: number, targetPort: number) {
     this.port = port;
@@ -79,7 +80,7 @@ export class CutProxy implements AsyncDisposable {
     for (const pair of this.#links) {
       for (const socket of pair) {
         socket.removeAllListeners("data").pause();
-        this.#frozen.add(socket);
+        this.#parted.add(socket);
       }
     }
     this.#links.clear();
@@ -89,7 +90,7 @@ export class CutProxy implements AsyncDisposable {
     const closed = once(this.#server, "close");
     this.#server.close();
     this.cut();
-    for (const socket of this.#frozen) socket.resetAndDestroy();
+    for (const socket of this.#parted) socket.resetAndDestroy();
     await closed;
   }
 
@@ -115,10 +116,13 @@ export class CutProxy implements AsyncDisposable {
     });
     from.on("end", () => to.end());
     from.on("error", () => to.destroy());
-    from.on("close", () => {
-      to.destroy();
+    from.on("close", (failed) => {
       this.#links.delete(key);
-      this.#frozen.delete(from);
+      this.#parted.delete(from);
+      if (failed || to.closed) return void to.destroy();
+      // What it has sent still arrives.
+      this.#parted.add(to);
+      to.end();
     });
   }
 }

@@ -116,3 +116,25 @@ Deno.test("CutProxy.freeze() passes nothing on any more on open connections, and
   assert.equal(await ask(second, "three"), "three");
   assert.equal(await Promise.race([answer, Promise.resolve(silence)]), silence);
 });
+
+Deno.test("CutProxy passes on what was sent by a client that is gone since", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  await using proxy = await CutProxy.to(listener.addr.port);
+  const received = (async () => {
+    using connection = await listener.accept();
+    const buffer = new Uint8Array(4_096);
+    let sum = 0;
+    for (let n = await connection.read(buffer); n !== null; n = await connection.read(buffer)) sum += n;
+    return sum;
+  })();
+  const size = 1_000_000;
+  {
+    using connection = await connect(proxy);
+    await waitUntil(() => proxy.connections === 1, { what: "the connection" });
+    proxy.mode = "hang";
+    const bytes = new Uint8Array(size);
+    for (let at = 0; at < size;) at += await connection.write(bytes.subarray(at));
+  }
+  proxy.mode = "forward";
+  assert.equal(await received, size);
+});

@@ -96,6 +96,7 @@ Deno.test('acks "0": what counts as delivered reaches the broker even if the rel
     line.mode = "forward";
     await waitUntil(async () => await topic.count() >= producer.claimed, {
       what: `the ${producer.claimed} records that were claimed`,
+      timeoutMs: 120_000,
     });
   });
 });
