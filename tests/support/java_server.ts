@@ -6,6 +6,7 @@
 
 import { join } from "node:path";
 import { ignoreNotFound } from "./cache.ts";
+import { keepClassArchive, makeClassArchive } from "./class_archive.ts";
 import { Daemon } from "./daemon.ts";
 
 /** What to start. */
@@ -58,17 +59,10 @@ export class JavaServer {
   async start(): Promise<void> {
     if (this.#daemon !== undefined) return;
     const { title, jars, mainClass, jvmOptions, readyText, folder, signal } = this.#options;
+    const options = [...jvmOptions, ...await makeClassArchive(jars, folder)];
     const logging = "-Dorg.slf4j.simpleLogger.showDateTime=true";
-    const command: [string, ...string[]] = [
-      "java",
-      ...jvmOptions,
-      logging,
-      "-cp",
-      join(jars, "*"),
-      mainClass,
-    ];
     const daemon = await Daemon.start({
-      command: [...command, this.propertiesFile],
+      command: ["java", ...options, logging, "-cp", join(jars, "*"), mainClass, this.propertiesFile],
       folder,
       orphanSignal: "KILL",
     });
@@ -91,6 +85,7 @@ export class JavaServer {
     const daemon = this.#daemon;
     this.#daemon = undefined;
     await daemon?.end(signal);
+    if (signal === "SIGTERM") await keepClassArchive(this.#options.jars, this.folder);
   }
 
   /** Kill it and remove its folder; twice is once. */
