@@ -23,8 +23,8 @@ import { waitUntil } from "./wait.ts";
  * everything back, share a few cores.
  */
 const BURST_PAGES = 4;
-const PAGE_RECORDS = 50;
-const PAUSE_MS = 80;
+const PAGE_RECORDS = 30;
+const PAUSE_MS = 150;
 
 /** Pages that the sink and the dispatcher may hold when a page is taken: it has passed when so many others were taken after it. */
 const HELD_PAGES = 8;
@@ -52,7 +52,7 @@ export class SinkLoad implements AsyncDisposable {
 
   /** Open a sink, in its Worker, and begin. @param fields of its configuration; batches are small unless they say so */
   static async start(topic: string, fields: Readonly<Record<string, Json>>): Promise<SinkLoad> {
-    const sink = await openKafkaSink({ linger_ms: 0, batch_size: 10, compression: "zstd", ...fields });
+    const sink = await openKafkaSink({ linger_ms: 0, batch_size: 8, compression: "zstd", ...fields });
     return new SinkLoad(topic, new Delivery(sink));
   }
 
