@@ -8,6 +8,7 @@ import { CutProxy } from "../../support/cut_proxy.ts";
 import { FaultProxy } from "../../support/fault_proxy.ts";
 import { NO_FAULTS } from "../../support/fault_schedule.ts";
 import { type SharedKafka, sharedKafka } from "../../support/kafka.ts";
+import { RELAY_USER, secureKafka } from "../../support/kafka_secure.ts";
 import { Delivery, kafkaConfig, openInProcess, recordPage } from "../../support/kafka_sink.ts";
 import { NumberedRecords } from "../../support/numbered.ts";
 import { freePort } from "../../support/port.ts";
@@ -148,6 +149,24 @@ Deno.test('acks "0": a sink that is hung up on by a broker that leads no more fi
     return proxy.connectionsOf(2) > 0 && await topic.count() > 10;
   }, { what: "records to reach the other broker" });
   assert.deepEqual([delivery.states, delivery.letters, proxy.errors], [[], [], []]);
+});
+
+Deno.test('acks "0": what goes through TLS and SASL arrives as well, in order', async () => {
+  const { authority, kafka, listeners } = await secureKafka();
+  await using topic = await testTopic(kafka, 3);
+  const { password, username } = RELAY_USER;
+  const sasl = { sasl_mechanism: "SCRAM-SHA-256", sasl_username: username, sasl_password: password };
+  const tls = { tls_enabled: true, tls_ca_cert: authority.certificate };
+  const fields = { brokers: listeners.SASL_SSL, acks: "0", linger_ms: 0, ...sasl, ...tls };
+  const records = new NumberedRecords({ fill: 400 });
+  const sink = await openSink(kafkaConfig(fields));
+  for (let page = 0; page < 10; page++) {
+    const { delivered } = await sink.deliver(recordPage(topic.name, records.take(300)), 1);
+    assert.deepEqual([...delivered], [0, 300]);
+  }
+  await sink.close();
+  await waitUntil(async () => await topic.count() === records.count, { what: "the broker to write" });
+  records.assertExactlyOnce(await readTopic(kafka.brokers, topic.name));
 });
 
 function decode(bytes: Uint8Array | null): string {
