@@ -72,7 +72,9 @@ async function assertSilentRelay(
   flags: readonly string[],
   env: Readonly<Record<string, string>>,
 ): Promise<void> {
-  await using relay = await deployment.startRelay(["--log-level", "debug", ...flags], { env });
+  // A starved machine must not lose a lease: its pipelines would start again all at once.
+  const steady = ["--log-level", "debug", "--lease-ms", "120000"];
+  await using relay = await deployment.startRelay([...steady, ...flags], { env });
   await deployment.reaches("rejecting", "idle");
   for (let names = Object.keys(failing); names.length > 0; names = names.slice(AT_ONCE)) {
     const group = names.slice(0, AT_ONCE);

@@ -112,7 +112,9 @@ Deno.test("the program takes changed files while it delivers, and tells of those
     const { certificate } = secure.client;
     const blocked = { ...files.byCertificate, tls_client_cert: certificate, tls_client_key: blockedKey };
     await deployment.addPipeline("blocked", blocked);
-    const flags = ["--log-level", "debug", "--log-format", "json", "--allow-file", `${folder}/*`];
+    // A starved machine must not lose a lease, which would start Workers anew.
+    const steady = ["--lease-ms", "120000"];
+    const flags = ["--log-level", "debug", "--log-format", "json", "--allow-file", `${folder}/*`, ...steady];
     await using relay = await deployment.startRelay(flags);
     await using publisher = new Publisher(deployment, NAMES);
     for (const name of NAMES) await warned(deployment, name, null);
