@@ -25,6 +25,9 @@ export interface JavaServerOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** For a JVM that starts often, or beside others, on few cores: the quickest compiler, the smallest collector. */
+export const QUICK_JVM: readonly string[] = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"];
+
 const READY_WITHIN_MS = 120_000;
 
 /** Starts on request, and never outlives this process. */

@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import { JavaServer } from "./java_server.ts";
+import { JavaServer, QUICK_JVM } from "./java_server.ts";
 import { createTopic, deleteTopic, type PartitionOffsets, topicOffsets } from "./kafka_admin.ts";
 import { clusterId, formatStorage } from "./kafka_format.ts";
 import { KAFKA_VERSION, kafkaJars } from "./kafka_jars.ts";
@@ -85,7 +85,7 @@ export interface KafkaOptions {
 /** How much memory a broker for tests gets. */
 export const JVM_OPTIONS: readonly string[] = ["-Xmx512m", "-Xms256m"];
 
-const ZOOKEEPER_JVM_OPTIONS = ["-Xmx128m", "-XX:+UseSerialGC"];
+const ZOOKEEPER_JVM_OPTIONS = ["-Xmx128m", ...QUICK_JVM];
 
 /**
  * Start a broker; the first call on a machine downloads it.

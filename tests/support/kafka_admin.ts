@@ -34,7 +34,10 @@ export async function createTopic(
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
   await administer(brokers, async (admin) => {
     const topics = [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }];
-    await admin.createTopics({ topics, waitForLeaders: false });
+    // A broker with a ZooKeeper serves before it has heard of the controller, which may be itself.
+    const made = () =>
+      unless(admin.createTopics({ topics, waitForLeaders: false }), ["KafkaJSBrokerNotFound"]);
+    await waitUntil(made, { what: `the controller to create topic ${topic}` });
     // kafkajs waits for leaders too, but takes a topic that the broker has not heard of yet for an error, and believes a leader
     // that does not know its office yet.
     const served = () => unless(admin.fetchTopicOffsets(topic), [...ELECTION, "UNKNOWN_TOPIC_OR_PARTITION"]);
@@ -53,7 +56,7 @@ async function unless<Answer>(
   try {
     return await answer;
   } catch (error) {
-    if (errors.includes(String((error as { type?: unknown }).type))) return undefined;
+    if (errors.includes(typeOf(error))) return undefined;
     throw error;
   }
 }

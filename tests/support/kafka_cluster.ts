@@ -14,7 +14,7 @@
 
 import type { Admin } from "kafkajs";
 import { join } from "node:path";
-import { JavaServer } from "./java_server.ts";
+import { JavaServer, QUICK_JVM } from "./java_server.ts";
 import { administer, typeOf } from "./kafka_admin.ts";
 import { clusterId, formatStorage } from "./kafka_format.ts";
 import { KAFKA_VERSION, kafkaJars } from "./kafka_jars.ts";
@@ -29,8 +29,7 @@ export const NODES = 3;
 /** Of which so many must be in sync for a write. */
 const IN_SYNC_MIN = 2;
 
-/** Started often, and three at once on few cores: the quickest compiler, the smallest collector, little memory. */
-const JVM_OPTIONS = ["-Xmx256m", "-Xms64m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"];
+const JVM_OPTIONS = ["-Xmx256m", "-Xms64m", ...QUICK_JVM];
 
 /** Long enough for elections and for replicas to catch up on a machine that does several other things. */
 const PATIENCE = { timeoutMs: 120_000, intervalMs: 100 };

@@ -7,6 +7,7 @@
 import { join } from "node:path";
 import { useClassArchive } from "./class_archive.ts";
 import { type CommandOptions, type CommandResult, lastLines, runCommand } from "./command.ts";
+import { QUICK_JVM } from "./java_server.ts";
 import { findClass, kafkaJars } from "./kafka_jars.ts";
 
 /** What {@link KafkaTools.consoleConsumer} reads and how it prints. */
@@ -41,8 +42,7 @@ export class KafkaTools {
     { logLevel = "warn", ...options }: CommandOptions & { readonly logLevel?: string } = {},
   ): Promise<CommandResult> {
     const jars = await kafkaJars(this.#version);
-    // Started often and for a moment: the quickest compiler and the smallest collector.
-    const quick = ["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", ...await useClassArchive(jars)];
+    const quick = ["-Xmx256m", ...QUICK_JVM, ...await useClassArchive(jars)];
     const logging = `-Dorg.slf4j.simpleLogger.defaultLogLevel=${logLevel}`;
     return await runCommand("java", ["-cp", join(jars, "*"), ...quick, logging, mainClass, ...args], options);
   }

@@ -4,6 +4,7 @@ import { INIT_PRODUCER_ID_KEY, METADATA_KEY } from "../../../plugins/sink_kafka/
 import { PRODUCE_KEY } from "../../../plugins/sink_kafka/cluster/produce_api.ts";
 import { OLDER_RELEASES, WITHOUT_PRODUCER_IDS } from "../../support/compatibility.ts";
 import { readTopic, readTopicByJava, type TopicRecord } from "../../support/consume.ts";
+import { QUICK_JVM } from "../../support/java_server.ts";
 import { type KafkaOptions, type KafkaServer, startKafka } from "../../support/kafka.ts";
 import {
   Delivery,
@@ -40,6 +41,7 @@ async function startPlace(options: Pick<KafkaOptions, "version" | "mode">): Prom
   const port = freePort();
   const kafka = await startKafka({
     ...options,
+    jvmOptions: ["-Xmx384m", ...QUICK_JVM],
     listeners: [secure],
     settings: {
       "advertised.listeners": `PLAINTEXT://127.0.0.1:${port},SASL://127.0.0.1:${secure.port}`,
