@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { SYSTEM_CLOCK } from "../../../plugins/sink_kafka/clock.ts";
-import { openSink } from "../../../plugins/sink_kafka/sink.ts";
+import { type KafkaSink, openSink } from "../../../plugins/sink_kafka/sink.ts";
 import { readTopic } from "../../support/consume.ts";
 import { CutProxy } from "../../support/cut_proxy.ts";
 import { FaultProxy, type FaultProxyOptions } from "../../support/fault_proxy.ts";
@@ -20,7 +20,7 @@ import { testTopic } from "../../support/test_topic.ts";
 import { waitUntil } from "../../support/wait.ts";
 
 /** So short that an outage is told soon. */
-const IMPATIENT = { request_timeout_ms: 500, delivery_timeout_ms: 1_800, linger_ms: 0 };
+const IMPATIENT = { request_timeout_ms: 1_000, delivery_timeout_ms: 3_000, linger_ms: 0 };
 
 const CHECK =
   /Check that broker addresses are correct and include ports, that the network lets the relay through \(firewall rules, security groups, VPC peering\), that DNS resolves the broker hostnames, and that tls_enabled is set if the cluster requires TLS/;
@@ -46,6 +46,12 @@ async function faultOfOpening(fields: Readonly<Record<string, Json>>, clock = SY
     assert.equal(error.fault.code, "BROKER_UNREACHABLE");
     return error.fault.reason;
   }
+}
+
+/** Open the sink, as often as a busy machine needs with times so short. */
+function opened(fields: Readonly<Record<string, Json>>): Promise<KafkaSink> {
+  const config = kafkaConfig({ ...IMPATIENT, ...fields });
+  return waitUntil(() => openSink(config).catch(() => undefined), { what: "the sink to open" });
 }
 
 function reasonIn({ fault }: Answer): string {
@@ -123,15 +129,16 @@ Deno.test("the Kafka sink needs one living entry in its bootstrap list, and tell
   // Where the search begins is chance: each of them is once the first to be asked.
   for (let first = 0; first < 4; first++) {
     const clock = { ...SYSTEM_CLOCK, random: () => first / 4 };
-    assert.equal(await faultOfOpening({ brokers: [...dead, proxy.brokers].join(",") }, clock), "none");
-    const reason = await faultOfOpening({ brokers: dead.join(",") }, clock);
+    const living = { brokers: [...dead, proxy.brokers].join(","), request_timeout_ms: 300 };
+    await waitUntil(async () => await faultOfOpening(living, clock) === "none", { what: "the living entry" });
+    const reason = await faultOfOpening({ brokers: dead.join(","), request_timeout_ms: 300 }, clock);
     assert.ok(reason.startsWith(`Cannot reach Kafka broker ${dead[0]}: `), reason);
     assert.match(reason, /Nor does it work with any of the 2 other brokers$/);
   }
   await using topic = await testTopic(kafka, 2);
   const records = new NumberedRecords();
   await using delivery = new Delivery(
-    await openKafkaSink({ ...IMPATIENT, brokers: [...dead, proxy.brokers].join(",") }),
+    await openKafkaSink({ brokers: [...dead, proxy.brokers].join(","), connect_timeout_ms: 1_000 }),
   );
   await delivery.offer(topic.name, records.take(100));
   await delivery.drained();
@@ -139,25 +146,23 @@ Deno.test("the Kafka sink needs one living entry in its bootstrap list, and tell
   records.assertExactlyOnce(await readTopic(kafka.brokers, topic.name));
 });
 
-Deno.test("the Kafka sink says that it is the advertised address that cannot be reached", async (t) => {
+Deno.test("the Kafka sink says that it is the advertised address that cannot be reached", async () => {
   await using topic = await testTopic(await sharedKafka(), 1);
   await using silent = await Impostor.start();
   const addresses = [
-    { what: "where nobody listens", host: "127.0.0.1", port: freePort(), says: /ECONNREFUSED/ },
-    { what: "where nobody answers", host: "127.0.0.1", port: silent.port, says: HANGS },
-    { what: "whose name nobody knows", host: "kafka.invalid", port: 9_092, says: /ENOTFOUND|EAI_AGAIN/ },
+    { host: "127.0.0.1", port: freePort(), says: /ECONNREFUSED/ },
+    { host: "127.0.0.1", port: silent.port, says: HANGS },
+    { host: "kafka.invalid", port: 9_092, says: /ENOTFOUND|EAI_AGAIN/ },
   ];
-  for (const { what, host, port, says } of addresses) {
-    await t.step(`an address ${what}`, async () => {
-      await using proxy = await calm();
-      proxy.advertised = [{ nodeId: 1, host, port }];
-      const sink = await openSink(kafkaConfig({ ...IMPATIENT, brokers: proxy.brokers }));
-      const reason = reasonIn(await sink.deliver(recordPage(topic.name, [{ value: "x" }]), 1));
-      await sink.close();
-      assert.ok(reason.startsWith(`Cannot reach Kafka broker ${host}:${port} `), reason);
-      for (const part of [ADVERTISED, says, CHECK]) assert.match(reason, part);
-    });
-  }
+  await Promise.all(addresses.map(async ({ host, port, says }) => {
+    await using proxy = await calm();
+    proxy.advertised = [{ nodeId: 1, host, port }];
+    const sink = await opened({ brokers: proxy.brokers });
+    const reason = reasonIn(await sink.deliver(recordPage(topic.name, [{ value: "x" }]), 1));
+    await sink.close();
+    assert.ok(reason.startsWith(`Cannot reach Kafka broker ${host}:${port} `), reason);
+    for (const part of [ADVERTISED, says, CHECK]) assert.match(reason, part);
+  }));
 });
 
 Deno.test("the Kafka sink waits for a broker that hangs, names it, and goes on with the others and then with it", async () => {
@@ -167,7 +172,7 @@ Deno.test("the Kafka sink waits for a broker that hangs, names it, and goes on w
   proxy.lead(topic.name, 0, 1);
   proxy.lead(topic.name, 1, 2);
   const [good, hanging] = proxy.brokers.split(",") as [string, string];
-  const sink = await openSink(kafkaConfig({ ...IMPATIENT, brokers: good, idempotent: true }));
+  const sink = await opened({ brokers: good, idempotent: true });
   const page = (partition: number, value: string) => recordPage(topic.name, [{ value, partition }]);
   const delivered = async (...answers: Promise<Answer>[]) => {
     for (const answer of await Promise.all(answers)) assert.deepEqual([...answer.delivered], [0, 1]);
