@@ -243,7 +243,7 @@ Deno.test("the Kafka sink gives up connections that a network has forgotten, and
       const records = new NumberedRecords();
       const fields = { ...IMPATIENT, delivery_timeout_ms: 60_000, brokers: proxy.brokers, idempotent };
       await using delivery = new Delivery(await openInProcess(fields));
-      for (let round = 0; round < 3; round++) {
+      for (let round = 0; round < 2; round++) {
         await delivery.offer(topic.name, records.take(200));
         line.freeze();
         await delivery.offer(topic.name, records.take(200));
