@@ -75,8 +75,8 @@ export const LIMITS = {
   deadLettersFullMs: 5_000,
 
   /**
-   * Dead letters that are sent again at a time. A quarter of a page: what is published waits for no more than this, and both have their turns
-   * one after the other.
+   * Dead letters that are sent again at a time. A quarter of a page: what is published waits for no more than this, and both
+   * have their turns one after the other.
    */
   retryRows: 1_000,
 

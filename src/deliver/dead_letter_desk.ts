@@ -44,8 +44,8 @@ export interface DeadLetterDeskOptions {
  * Files dead letters. A message becomes final when its dead letter is durable, so the offset can never pass a message that is
  * neither delivered nor kept; a crash in between files it again, which the table's uniqueness makes harmless.
  *
- * A pipeline that has as many dead letters as it may have is *full*: nothing is filed, so nothing becomes final and reading comes to rest, until
- * some of them were sent again or discarded. None is ever dropped to make room.
+ * A pipeline that has as many dead letters as it may have is *full*: nothing is filed, so nothing becomes final and
+ * reading comes to rest, until some of them were sent again or discarded. None is ever dropped to make room.
  */
 export class DeadLetterDesk {
   readonly #options: DeadLetterDeskOptions;

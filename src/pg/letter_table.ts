@@ -4,17 +4,23 @@
  * @module
  */
 
-import type { Logger } from "../base/telemetry.ts";
-import type { Refusal, RetryRequest, RetryStore, SettledLetter } from "../record/letter.ts";
-import type { LetterLimit, LetterPage } from "../record/letter.ts";
 import { LIMITS } from "../base/limits.ts";
+import type { Logger } from "../base/telemetry.ts";
+import { SourceError } from "../read/mod.ts";
+import type {
+  LetterLimit,
+  LetterPage,
+  Refusal,
+  RetryRequest,
+  RetryStore,
+  SettledLetter,
+} from "../record/letter.ts";
 import { ANOTHER_LIFE, checkClaim, type Claim, type ClaimVerdict } from "./claim.ts";
 import type { Database, Parameter } from "./database.ts";
 import { type DeadLetterOrigin, storable } from "./dead_letter_table.ts";
 import { decodeMessages, type PageRow } from "./page_decoder.ts";
 import { queryError } from "./query_error.ts";
 import { readStatement } from "./statement.ts";
-import { SourceError } from "../read/mod.ts";
 
 const NEXT_RETRY = readStatement("next_retry");
 const READ_LETTERS = readStatement("read_letters");

@@ -22,6 +22,7 @@ export class LetterOutcomes {
   #noted: SettledLetter[] = [];
   /** Letters on their way, or without a written outcome. */
   #open = 0;
+  #released = false;
   #writing: Promise<void> | null = null;
   #waiting: (() => void)[] = [];
 
@@ -47,9 +48,9 @@ export class LetterOutcomes {
     }).finally(() => this.#writing = null);
   }
 
-  /** Resolves when no more than `most` letters are open, or nothing is written any more. */
+  /** Resolves when no more than `most` letters are open, or nobody shall wait for that any more. */
   async settled(most: number): Promise<void> {
-    while (this.#open > most && !this.#closed.signal.aborted) {
+    while (this.#open > most && !this.#released) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
   }
@@ -59,10 +60,16 @@ export class LetterOutcomes {
     await this.#writing;
   }
 
+  /** Nobody shall wait for outcomes any more; those that come are still written. */
+  release(): void {
+    this.#released = true;
+    this.#changed();
+  }
+
   /** Write nothing any more. */
   close(): void {
     this.#closed.abort();
-    this.#changed();
+    this.release();
   }
 
   async #write(): Promise<void> {

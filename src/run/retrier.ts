@@ -1,10 +1,10 @@
 /**
  * Sends dead letters again that somebody has asked for.
  *
- * States: *resting* (nothing was asked for, or nobody told); *sending* (the letters of a request are read page by page, behind the last one
- * read, and led through the same stages as what is published, with which they take turns); *settling* (the request is read to its
- * end, outcomes are awaited), then finished and on to the next request. *stopped* from any state: what has no outcome stays in the database, and
- * the next session sends it again.
+ * States: *resting* (nothing was asked for, or nobody told); *sending* (the letters of a request are read page by page,
+ * behind the last one read, and led through the same stages as what is published, with which they take turns);
+ * *settling* (the request is read to its end, outcomes are awaited), then finished and on to the next request. *stopped*
+ * from any state: what has no outcome stays in the database, and the next session sends it again.
  *
  * @module
  */
@@ -35,16 +35,12 @@ export interface RetrierOptions {
 export class Retrier {
   readonly #options: RetrierOptions;
   readonly #stop = new AbortController();
-  readonly #stopped: Promise<void>;
   #running: Promise<void> | null = null;
   #told = false;
   #outcomes: LetterOutcomes | null = null;
 
   constructor(options: RetrierOptions) {
     this.#options = options;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#stopped = promise;
-    this.#stop.signal.addEventListener("abort", () => resolve(), { once: true });
   }
 
   /** Something may have been asked for. */
@@ -60,6 +56,7 @@ export class Retrier {
   /** Read no more letters. Resolves when those read last are on their way. */
   async stop(): Promise<void> {
     this.#stop.abort();
+    this.#outcomes?.release();
     await this.#running;
   }
 
@@ -79,7 +76,7 @@ export class Retrier {
       this.#told = false;
       for (;;) {
         const request = await this.#options.store.next();
-        if (request === null || this.#stop.signal.aborted) break;
+        if (request === null) break;
         await this.#send(request);
         if (this.#stop.signal.aborted) return;
         await this.#options.store.finish(request);
@@ -92,26 +89,27 @@ export class Retrier {
     const { store, clock } = this.#options;
     const outcomes = new LetterOutcomes(store, request, clock, (error) => this.#fail(error));
     this.#outcomes = outcomes;
+    if (this.#stop.signal.aborted) return;
     const limit = limitAt(request.rate);
     let dueMs = clock.monotonic();
     for (let after = 0; !this.#stop.signal.aborted;) {
-      const letters = await store.read(request, after, limit);
+      await outcomes.settled((LIMITS.retryPages - 1) * LIMITS.retryRows);
+      if (request.rate !== null) await clock.sleep(Math.max(0, dueMs - clock.monotonic()), this.#stop.signal);
+      const letters = this.#stop.signal.aborted ? null : await store.read(request, after, limit);
       if (letters === null || this.#stop.signal.aborted) break;
       after = letters.letters.at(-1)!.id;
       if (request.rate !== null) {
-        await clock.sleep(Math.max(0, dueMs - clock.monotonic()), this.#stop.signal);
-        if (this.#stop.signal.aborted) break;
         dueMs = Math.max(dueMs, clock.monotonic()) + 1_000 * letters.page.count / request.rate;
       }
       outcomes.expect(letters.page.count);
       await this.#options.take(consignmentOf(letters, outcomes));
-      await Promise.race([outcomes.settled((LIMITS.retryPages - 1) * LIMITS.retryRows), this.#stopped]);
     }
-    await Promise.race([outcomes.settled(0), this.#stopped]);
+    await outcomes.settled(0);
   }
 
   #fail(error: unknown): void {
     this.#stop.abort();
+    this.#outcomes?.release();
     this.#options.onFailure(error);
   }
 }
@@ -125,8 +123,8 @@ function limitAt(rate: number | null): LetterLimit {
 }
 
 /**
- * Letters as messages to deliver. One that fails goes back at once rather than after all attempts of the pipeline: it has had those, and everybody
- * else would wait for it.
+ * Letters as messages to deliver. One that fails goes back at once rather than after all attempts of the pipeline: it has had
+ * those, and everybody else would wait for it.
  */
 function consignmentOf(letters: LetterPage, outcomes: LetterOutcomes): Consignment {
   const progress = new LetterProgress(letters, (settled) => outcomes.note(settled));

@@ -220,8 +220,8 @@ async function resendAll(world: World, session: Session): Promise<Session> {
 }
 
 /**
- * Publish, deliver with faults, crash now and then, ask for dead letters to be sent again, in vain; then remove what makes them, ask again, and
- * crash in the middle of it. Returns everything that a checker wants to see.
+ * Publish, deliver with faults, crash now and then, ask for dead letters to be sent again, in vain; then remove what makes
+ * them, ask again, and crash in the middle of it. Returns everything that a checker wants to see.
  */
 async function simulate(seed: number) {
   const world = worldOf(seed);

@@ -1,5 +1,6 @@
 /**
- * Dead letters that are sent again by whole relays to a real Kafka: P7, with a broker that is set right, edits, rates, and relays that die.
+ * Dead letters that are sent again by whole relays to a real Kafka: P7, with a broker that is set right, edits, rates, and
+ * relays that die.
  */
 
 import assert from "node:assert/strict";

@@ -1,6 +1,6 @@
 /**
- * Nothing that finds dead letters or sends them again walks through all of them: few blocks are touched for each letter that is given, with
- * the rights of whoever asks; what a relay asks also before the table was ever analysed.
+ * Nothing that finds dead letters or sends them again walks through all of them: few blocks are touched for each letter
+ * that is given, with the rights of whoever asks; what a relay asks also before the table was ever analysed.
  */
 
 import { strict as assert } from "node:assert";
@@ -14,7 +14,10 @@ const LETTERS = 200_000;
 /** A page of this many lies in a few blocks of the table, and its index entries in one. */
 const PAGE = 100;
 
-/** A walk touches thousands: an index of the letters has 1,000 blocks, the table 6,000. Each letter of a list is looked for among what was asked for. */
+/**
+ * A walk touches thousands: an index of the letters has 1,000 blocks, the table 6,000. Each letter of a list is looked for
+ * among what was asked for.
+ */
 const FEW_BLOCKS = 600;
 
 /** Each letter is taken out of the table, and once looked for. */
