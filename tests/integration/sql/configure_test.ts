@@ -83,7 +83,7 @@ tideTest("all problems of a configuration are one error, and nothing is changed"
       "sasl_password: is a secret number, expected a string",
       'topic: topic must be set when sink_type is "kafka": name the topic, or give a template such as "events.{op}"',
       'sasl_mechanism: sasl_username is only used with sasl_mechanism "PLAIN", "SCRAM-SHA-256" or "SCRAM-SHA-512": set ' +
-        "sasl_mechanism so, or remove sasl_username",
+      "sasl_mechanism so, or remove sasl_username",
       "retry.initial_ms: is 100, expected at most retry.max_ms, which is 10",
     ]);
     return true;
