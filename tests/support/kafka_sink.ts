@@ -166,6 +166,8 @@ export class Delivery implements AsyncDisposable {
   /** Resolves when every record has its outcome. */
   async drained(): Promise<void> {
     await Promise.race([this.#dispatcher.drained(), this.#failed.promise]);
+    // Dead letters are filed one after the other, while the records behind them go on.
+    await this.#desk.flush();
   }
 
   /** Try again now, as after a change of the configuration. */
