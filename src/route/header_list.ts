@@ -33,6 +33,9 @@ export interface Again {
 const ENCODER = new TextEncoder();
 const ID_HEADER = "pg_tide_id";
 const DEDUP_NAME = ENCODER.encode("pg_tide_dedup_key");
+const RETRY_NAME = ENCODER.encode("pg_tide_retry");
+/** Each failover of the database makes one more; what is more than this was not made by failovers. */
+const INCARNATIONS_KEPT = 16;
 /** Ids are below 2^53: at most 16 digits. */
 const DIGITS_MAX = 16;
 const ZERO = 0x30;
@@ -41,6 +44,8 @@ const ZERO = 0x30;
 export class HeaderPlan {
   readonly #facts: HeaderFacts;
   readonly #heads: (Uint8Array | undefined)[] = [];
+  /** Plans by incarnation, when dead letters are sent again that are older than this one. */
+  readonly #others = new Map<string, HeaderPlan>();
   /** The pipeline's own headers, without a count. */
   readonly tail: Uint8Array;
 
@@ -66,18 +71,29 @@ export class HeaderPlan {
     return this.#heads[slot] ??= this.#makeHead(op, digits, extra);
   }
 
-  /** A whole list, for messages that replace one of the pipeline's headers, and for dead letters that are sent again. */
+  /** The same plan for messages of another incarnation of the outbox. */
+  of(incarnation: string): HeaderPlan {
+    if (incarnation === this.#facts.incarnation) return this;
+    const known = this.#others.get(incarnation);
+    if (known !== undefined) return known;
+    if (this.#others.size === INCARNATIONS_KEPT) this.#others.clear();
+    const other = new HeaderPlan({ ...this.#facts, incarnation });
+    this.#others.set(incarnation, other);
+    return other;
+  }
+
+  /** A whole list, for messages that replace one of the pipeline's headers. @param retry 0 for none */
   list(
     op: number,
     id: number,
     dedupKey: Uint8Array | null,
-    own: ReadonlyMap<string, string> | null,
-    again: Again | null = null,
+    own: ReadonlyMap<string, string>,
+    retry: number,
   ): Uint8Array {
-    const merged = new Map([...this.#facts.fixed, ...own ?? []]);
+    const merged = new Map([...this.#facts.fixed, ...own]);
     return encodeHeaders([
-      ...this.#relayHeaders(op, String(id), again?.incarnation),
-      ...(again === null ? [] : [[`${RESERVED_PREFIX}retry`, String(again.retry)] as const]),
+      ...this.#relayHeaders(op, String(id)),
+      ...(retry === 0 ? [] : [["pg_tide_retry", String(retry)] as const]),
       ...(dedupKey === null ? [] : [["pg_tide_dedup_key", dedupKey] as const]),
       ...merged,
     ]);
@@ -92,11 +108,11 @@ export class HeaderPlan {
     return head;
   }
 
-  #relayHeaders(op: number, id: string, incarnation = this.#facts.incarnation): Header[] {
+  #relayHeaders(op: number, id: string): Header[] {
     return [
       [`${RESERVED_PREFIX}outbox`, this.#facts.outbox],
       [`${RESERVED_PREFIX}op`, OPS[op]!],
-      [ID_HEADER, `${incarnation}-${id}`],
+      [ID_HEADER, `${this.#facts.incarnation}-${id}`],
     ];
   }
 }
@@ -127,21 +143,26 @@ export class HeaderWriter {
    *
    * @param dedupKey for the header `pg_tide_dedup_key`, or null for none
    * @param own the message's own headers, or null for none
+   * @param again of a dead letter that is sent again
    */
-  write(op: number, id: number, dedupKey: Uint8Array | null, own: ReadonlyMap<string, string> | null): void {
-    if (own === null) this.#writeHead(op, id, dedupKey, 0);
-    else if (hasReplacement(this.#plan, own)) this.#copy(this.#plan.list(op, id, dedupKey, own));
+  write(
+    op: number,
+    id: number,
+    dedupKey: Uint8Array | null,
+    own: ReadonlyMap<string, string> | null,
+    again: Again | null,
+  ): void {
+    const plan = again === null ? this.#plan : this.#plan.of(again.incarnation);
+    const retry = again === null ? 0 : again.retry;
+    if (own === null) this.#writeHead(plan, op, id, dedupKey, 0, retry);
+    else if (hasReplacement(plan, own)) this.#copy(plan.list(op, id, dedupKey, own, retry));
     else {
-      this.#writeHead(op, id, dedupKey, own.size);
+      this.#writeHead(plan, op, id, dedupKey, own.size, retry);
       for (const [name, value] of own) this.#writeHeader(ENCODER.encode(name), ENCODER.encode(value));
     }
-    this.#endList();
-  }
-
-  /** Write the next list whole; see {@link HeaderPlan.list}. */
-  writeWhole(list: Uint8Array): void {
-    this.#copy(list);
-    this.#endList();
+    this.#ranges[2 * this.#count + 1] = this.#at;
+    this.#count++;
+    if (2 * this.#count < this.#ranges.length) this.#ranges[2 * this.#count] = this.#at;
   }
 
   /** The column of lists. The writer must not be used afterwards. */
@@ -153,18 +174,20 @@ export class HeaderWriter {
     };
   }
 
-  #endList(): void {
-    this.#ranges[2 * this.#count + 1] = this.#at;
-    this.#count++;
-    if (2 * this.#count < this.#ranges.length) this.#ranges[2 * this.#count] = this.#at;
-  }
-
-  #writeHead(op: number, id: number, dedupKey: Uint8Array | null, own: number): void {
-    const head = this.#plan.head(op, digitCount(id), own + (dedupKey === null ? 0 : 1));
-    this.#copy(head);
+  #writeHead(
+    plan: HeaderPlan,
+    op: number,
+    id: number,
+    dedupKey: Uint8Array | null,
+    own: number,
+    retry: number,
+  ): void {
+    const extra = own + (dedupKey === null ? 0 : 1) + (retry === 0 ? 0 : 1);
+    this.#copy(plan.head(op, digitCount(id), extra));
     writeDigits(this.#bytes, this.#at, id);
+    if (retry !== 0) this.#writeHeader(RETRY_NAME, ENCODER.encode(String(retry)));
     if (dedupKey !== null) this.#writeHeader(DEDUP_NAME, dedupKey);
-    if (this.#plan.tail.length > 0) this.#copy(this.#plan.tail);
+    if (plan.tail.length > 0) this.#copy(plan.tail);
   }
 
   #writeHeader(name: Uint8Array, value: Uint8Array): void {

@@ -14,10 +14,10 @@
 import { type Column, ColumnBuilder, type MessagePage, NULL_RANGE, valueAt } from "@pg-tide/sdk";
 import type { Problem } from "../base/errors.ts";
 import { invariant } from "../base/invariant.ts";
-import type { Page } from "../record/page.ts";
+import type { Page, Resent } from "../record/page.ts";
 import type { RowRejection } from "../record/rejection.ts";
 import { selectRows } from "../record/select.ts";
-import { HeaderPlan, HeaderWriter, RESERVED_PREFIX } from "./header_list.ts";
+import { type Again, HeaderPlan, HeaderWriter, RESERVED_PREFIX } from "./header_list.ts";
 import type { Route, Routed } from "./mod.ts";
 import { compilePartition, partitionOf, type PartitionPlan } from "./partition.ts";
 import { compileTemplate, fixedText, isProblem, type Template, type TemplatePart } from "./template.ts";
@@ -168,7 +168,7 @@ class PageRoute {
   }
 
   #route(row: number): void {
-    const { ops, dedupKey, headers } = this.#page;
+    const { ops, ids, dedupKey, headers } = this.#page;
     this.#variables.seek(row);
     const topic = this.#fixedTopic >= 0 ? this.#fixedTopic : this.#renderTopic(ops[row]!);
     const key = this.#keys === null ? null : this.#variables.render("message_key", this.#plan.key!);
@@ -180,15 +180,15 @@ class PageRoute {
     if (key !== null) this.#keys!.appendText(key);
     if (this.#partitions !== null) this.#partitions[this.#kept] = partition;
     this.#topic[this.#kept] = topic;
-    this.#writeHeaders(row, this.#keyIsDedupKey ? null : valueAt(dedupKey, row), own);
+    const again = this.#page.resent === undefined ? null : againOf(this.#page.resent, row);
+    this.#headers.write(
+      ops[row]!,
+      ids[row]!,
+      this.#keyIsDedupKey ? null : valueAt(dedupKey, row),
+      own,
+      again,
+    );
     this.#rows[this.#kept++] = row;
-  }
-
-  #writeHeaders(row: number, dedupKey: Uint8Array | null, own: ReadonlyMap<string, string> | null): void {
-    const { ops, ids, resent } = this.#page;
-    if (resent === undefined) return this.#headers.write(ops[row]!, ids[row]!, dedupKey, own);
-    const again = { incarnation: resent.incarnations[row]!, retry: resent.retries[row]! };
-    this.#headers.writeWhole(this.#plan.headers.list(ops[row]!, ids[row]!, dedupKey, own, again));
   }
 
   #renderTopic(op: number): number {
@@ -231,6 +231,10 @@ class PageRoute {
     };
     return { page: routed, origin: whole ? null : rows, rejected: this.#rejected };
   }
+}
+
+function againOf({ incarnations, retries }: Resent, row: number): Again {
+  return { incarnation: incarnations[row]!, retry: retries[row]! };
 }
 
 function hasNull({ ranges }: Column): boolean {

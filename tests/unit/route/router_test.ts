@@ -94,6 +94,20 @@ Deno.test("compileRoute() gives a dead letter that is sent again its old id, and
   assert.deepEqual([result.rejected.map(({ row }) => row), [...result.origin!]], [[1], [0, 2]]);
 });
 
+Deno.test("compileRoute() tells dead letters of however many incarnations apart", () => {
+  const { route } = compileRoute({ ...OPTIONS, headers: { src: "x" } });
+  const names = Array.from({ length: 100 }, (_, i) => `i${i % 40}`);
+  const resent = { incarnations: names, retries: Uint32Array.from(names, (_, i) => i + 1) };
+  const result = route!({ ...pageOf(names.map((_, i) => ({ id: i + 1 }))), resent });
+  for (const [row, name] of names.entries()) {
+    assert.deepEqual(headersOf(result, row).slice(2), [
+      `pg_tide_id=${name}-${row + 1}`,
+      `pg_tide_retry=${row + 1}`,
+      "src=x",
+    ]);
+  }
+});
+
 Deno.test("compileRoute() takes the deduplication key as it stands", () => {
   const messages = [{ dedupKey: "a" }, { dedupKey: null }, { dedupKey: "" }];
   const page = pageOf(messages);
