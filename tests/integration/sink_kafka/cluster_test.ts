@@ -223,6 +223,13 @@ async function grown(cluster: KafkaCluster): Promise<void> {
   plain.records.assertInParts(await readTopic(cluster.brokers, plain.topic), true);
 }
 
+/**
+ * How many of a key's first records may stand in any order in a partition that is new, with several batches in flight: its leader
+ * knows nothing of the producer yet and takes any number first. So it may take the second batch where the old leader still refused the
+ * first one, which is then sent again behind it. The protocol that names topics by id would see it; with one batch in flight it cannot be.
+ */
+const SEAM = 10;
+
 /** What Kafka deletes is gone, acknowledged or not. From there on nothing may be missing, and the order holds. */
 async function createdAgain(cluster: KafkaCluster): Promise<void> {
   const again = async (name: string, partitions: number) => {
@@ -233,8 +240,10 @@ async function createdAgain(cluster: KafkaCluster): Promise<void> {
       }
     });
     for (const { topic, records } of loads.both) {
-      const repeated = records.assertInParts(await readTopic(cluster.brokers, topic), false);
-      if (topic === loads.idempotent.topic) assert.equal(repeated, 0);
+      const numbered = topic === loads.idempotent.topic;
+      const written = await readTopic(cluster.brokers, topic);
+      const repeated = records.assertInParts(written, false, numbered ? SEAM : 0);
+      if (numbered) assert.equal(repeated, 0);
     }
     return loads;
   };
