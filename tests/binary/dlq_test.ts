@@ -117,6 +117,11 @@ Deno.test("dlq retry sends dead letters again, waits with progress, and says wha
   });
   assert.deepEqual(await delivered(relay), [[20, "2"], [1, "2"], [3, "2"], [4, "2"]]);
   assertOutcome(await dlq("retry", "--pipeline", NAME), 0, /^No dead letter matches\.\n$/);
+  // The request is closed in a statement of its own, after its last letter is gone.
+  await waitUntil(async () => /^3 +orders +finished /m.test((await dlq("status")).out), {
+    what: "the end of the request",
+    timeoutMs: 60_000,
+  });
   assertOutcome(
     await dlq("status"),
     0,
